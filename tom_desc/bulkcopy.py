@@ -1,0 +1,248 @@
+"""The bulk writer and reader: columns to PostgreSQL's binary COPY and back, no Python per row.
+
+Format: PostgreSQL manual, "COPY", Binary Format. A column is a numpy array (a masked array has NULLs), a
+list of str or None, a :class:`Lists` for an array column, or None for a column of NULLs.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tom_desc.rowbytes import Cells, constant, join, of_numbers, of_strings, side_by_side
+
+SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+END = b"\xff\xff"
+NULL = np.frombuffer(b"\xff\xff\xff\xff", np.uint8)
+POSTGRES_EPOCH_US = 946_684_800_000_000
+# Rows encoded at a time: bounds memory at some 10 MB a piece.
+ROWS_AT_ONCE = 50_000
+
+NUMBERS = {
+    "bigint": ">i8",
+    "integer": ">i4",
+    "smallint": ">i2",
+    "double precision": ">f8",
+    "real": ">f4",
+    "boolean": "u1",
+}
+# Element type: oid (pg_type.dat) and byte form.
+ELEMENTS = {"smallint[]": (21, ">i2"), "real[]": (700, ">f4"), "bigint[]": (20, ">i8")}
+
+
+@dataclass(frozen=True)
+class Lists:
+    """Values of an array column: those of all rows in one array, and how many belong to each row."""
+
+    values: NDArray[Any]
+    counts: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def __getitem__(self, rows: slice) -> "Lists":
+        ends = np.cumsum(self.counts)
+        start, stop, _ = rows.indices(len(self))
+        first = int(ends[start - 1]) if start else 0
+        last = int(ends[stop - 1]) if stop else 0
+        return Lists(self.values[first:last], self.counts[start:stop])
+
+
+Column = NDArray[Any] | Lists | Sequence[str | None] | None
+_types: dict[tuple[str, str], dict[str, str]] = {}
+
+
+def column_types(cursor: Any, table: str) -> dict[str, str]:
+    """SQL type of each column of a table, remembered for the life of the process."""
+    key = (cursor.connection.dsn, table)
+    if key not in _types:
+        cursor.execute(
+            "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute"
+            " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",
+            (table,),
+        )
+        _types[key] = dict(cursor.fetchall())
+    return _types[key]
+
+
+def copy_in(cursor: Any, table: str, columns: Mapping[str, Column], *, like: str | None = None) -> int:
+    """COPY columns into a table; fails as a whole where a row is there already.
+
+    Parameters
+    ----------
+    like
+        Table whose column types to use; ``table`` by default.
+
+    Returns
+    -------
+    int
+        Rows copied.
+    """
+    types = column_types(cursor, like or table)
+    names = ", ".join(f'"{name}"' for name in columns)
+    rows = row_count(columns)
+    stream = io.BytesIO()
+    stream.write(SIGNATURE)
+    for start in range(0, rows, ROWS_AT_ONCE):
+        stop = min(start + ROWS_AT_ONCE, rows)
+        stream.write(encode({name: part(c, start, stop) for name, c in columns.items()}, types, stop - start))
+    stream.write(END)
+    stream.seek(0)
+    cursor.copy_expert(f"COPY {table} ({names}) FROM STDIN (FORMAT binary)", stream)
+    return rows
+
+
+def stage(cursor: Any, table: str, columns: Mapping[str, Column]) -> str:
+    """COPY columns into a temporary table of the same shape, emptied at commit; returns its name.
+
+    The temporary table lives as long as the connection, so that a small batch pays for no catalogue change.
+    """
+    staging = f"staging_{table}"
+    cursor.execute("SELECT to_regclass(%s)", (f"pg_temp.{staging}",))
+    if cursor.fetchone()[0] is None:
+        cursor.execute(f"CREATE TEMPORARY TABLE {staging} (LIKE {table}) ON COMMIT DELETE ROWS")
+        # A batch has only some of the columns; what is left out gets the real table's default.
+        cursor.execute(
+            "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND attnotnull",
+            (f"pg_temp.{staging}",),
+        )
+        for (name,) in cursor.fetchall():
+            cursor.execute(f'ALTER TABLE {staging} ALTER COLUMN "{name}" DROP NOT NULL')
+    copy_in(cursor, f"pg_temp.{staging}", columns, like=table)
+    return staging
+
+
+def insert_new(cursor: Any, table: str, columns: Mapping[str, Column]) -> int:
+    """Insert the rows that are not there yet; returns how many were not. Needs a transaction."""
+    if not row_count(columns):
+        return 0
+    staging = stage(cursor, table, columns)
+    names = ", ".join(f'"{name}"' for name in columns)
+    cursor.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM {staging} ON CONFLICT DO NOTHING")
+    inserted: int = cursor.rowcount
+    # The next batch of the same transaction starts empty.
+    cursor.execute(f"TRUNCATE {staging}")
+    return inserted
+
+
+def row_count(columns: Mapping[str, Column]) -> int:
+    """How many rows the columns hold; they must agree."""
+    counts = {len(column) for column in columns.values() if column is not None}
+    if len(counts) != 1:
+        raise ValueError(f"columns of {sorted(counts)} rows cannot be one table")
+    return counts.pop()
+
+
+def part(column: Column, start: int, stop: int) -> Column:
+    return None if column is None else column[start:stop]
+
+
+def encode(columns: Mapping[str, Column], types: Mapping[str, str], rows: int) -> bytes:
+    """The rows in binary COPY form, without signature and end."""
+    fields = [constant(len(columns).to_bytes(2, "big"), rows)]
+    fields += [encode_column(column, types[name], rows) for name, column in columns.items()]
+    return join(fields).buffer
+
+
+def encode_column(column: Column, kind: str, rows: int) -> Cells:
+    """A column's fields, each with its four bytes of length; NULL is a length of -1 and nothing else."""
+    if column is None:
+        return constant(NULL.tobytes(), rows)
+    nulls, values = split_nulls(column)
+    cells = encode_values(values, kind)
+    width = cells.data.shape[1]
+    lengths = np.full(rows, width) if cells.lengths is None else cells.lengths
+    field = side_by_side([of_numbers(lengths, ">i4"), cells])
+    if nulls is None:
+        return field
+    data = field.data.copy()
+    data[nulls, :4] = NULL
+    return Cells(data, np.where(nulls, 4, lengths + 4))
+
+
+def split_nulls(column: Any) -> tuple[NDArray[np.bool_] | None, Any]:
+    """Which rows are NULL (None: no row), and the column without NULLs."""
+    if isinstance(column, np.ma.MaskedArray):
+        mask = np.ma.getmaskarray(column)
+        return (mask if mask.any() else None), column.filled(column.dtype.type(0))
+    if isinstance(column, np.ndarray) and column.dtype.kind == "M":
+        mask = np.isnat(column)
+        return (mask if mask.any() else None), column
+    if isinstance(column, (np.ndarray, Lists)):
+        return None, column
+    mask = np.array([value is None for value in column], bool)
+    texts = np.array([(value or "").encode() for value in column], "S")
+    return (mask if mask.any() else None), texts
+
+
+def encode_values(values: Any, kind: str) -> Cells:
+    """A column's values without lengths.
+
+    Raises
+    ------
+    ValueError
+        For a type of column that nothing bulky is written to.
+    """
+    if kind in NUMBERS:
+        return of_numbers(values, NUMBERS[kind])
+    if kind == "timestamp with time zone":
+        return of_numbers(values.astype("M8[us]").astype(np.int64) - POSTGRES_EPOCH_US, ">i8")
+    if kind in ("text", "character varying"):
+        return of_strings(values)
+    if kind in ELEMENTS:
+        return encode_lists(values, *ELEMENTS[kind])
+    raise ValueError(f"no binary form for columns of type {kind}")
+
+
+def encode_lists(lists: Lists, element_oid: int, dtype: str) -> Cells:
+    """One-dimensional arrays without NULLs; an empty array has no dimension at all."""
+    counts, rows = lists.counts, len(lists)
+    longest = int(counts.max(initial=0))
+    size = 4 + np.dtype(dtype).itemsize
+    header = np.zeros((rows, 5), ">i4")
+    header[:, 0] = counts > 0
+    header[:, 2] = element_oid
+    header[:, 3] = counts
+    header[:, 4] = 1
+    elements = np.zeros((rows, longest, size), np.uint8)
+    elements[..., :4] = np.frombuffer((size - 4).to_bytes(4, "big"), np.uint8)
+    elements[np.arange(longest) < counts[:, None], 4:] = of_numbers(lists.values, dtype).data
+    data = np.concatenate([header.view(np.uint8).reshape(rows, 20), elements.reshape(rows, -1)], axis=1)
+    return Cells(data, np.where(counts > 0, 20 + counts * size, 12))
+
+
+def read(cursor: Any, query: str, dtype: Sequence[tuple[str, str]]) -> NDArray[Any]:
+    """The rows of a query as a structured array.
+
+    Parameters
+    ----------
+    query
+        SQL without parameters; its columns are of fixed width and never NULL. A band is read as
+        ``filtername::"char"``.
+    dtype
+        Name and native numpy type of each column: ``[("mjd", "f8"), ("band", "S1")]``.
+    """
+    stream = io.BytesIO()
+    cursor.copy_expert(f"COPY ({query}) TO STDOUT (FORMAT binary)", stream)
+    return decode(stream.getbuffer(), dtype)
+
+
+def decode(data: memoryview, dtype: Sequence[tuple[str, str]]) -> NDArray[Any]:
+    """Binary COPY bytes as a structured array; ValueError where a field is NULL or of another width."""
+    wire = [("fields", ">i2")]
+    for name, kind in dtype:
+        wire += [(f"{name} length", ">i4"), (name, np.dtype(kind).newbyteorder(">").str)]
+    body = data[len(SIGNATURE) : len(data) - len(END)]
+    wire_type = np.dtype(wire)
+    if len(body) % wire_type.itemsize:
+        raise ValueError("a field is NULL or of another width than its dtype")
+    rows = np.frombuffer(body, wire_type)
+    result = np.empty(len(rows), list(dtype))
+    for name, _kind in dtype:
+        if not (rows[f"{name} length"] == result.dtype[name].itemsize).all():
+            raise ValueError(f"column {name} has NULLs or another width than its dtype")
+        result[name] = rows[name]
+    return result

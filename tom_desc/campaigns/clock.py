@@ -1,0 +1,34 @@
+"""Now in survey time, and who may look beyond it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+from tom_desc.accounts.groups import is_admin
+from tom_desc.campaigns.registry import CampaignInfo
+
+
+@dataclass(frozen=True)
+class Now:
+    """``mjd`` is MJD (TAI), None while a campaign on the ``sent`` clock has no source."""
+
+    mjd: float | None
+    ended: bool
+
+    def hidden_after(self, user: Any) -> float | None:
+        """The MJD (TAI) after which this user sees no PPDB row; None where all is open."""
+        if self.ended or is_admin(user):
+            return None
+        return self.mjd if self.mjd is not None else float("-inf")
+
+    def shows_truth_to(self, user: Any) -> bool:
+        return self.ended or is_admin(user)
+
+
+def now(campaign: CampaignInfo) -> Now:
+    """The campaign's clock, read once by a view or a command and handed down from there."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT mjd_now, ended FROM {campaign.clock_view}")
+        mjd, ended = cursor.fetchone() or (None, False)
+    return Now(mjd=mjd, ended=ended)

@@ -1,0 +1,86 @@
+"""The SQL roles, and the one place that says what they may read (``decisions.md``, Who sees what).
+
+``postgres_ro`` is every user's role, ``postgres_ro_admin`` that of elasticc_admin. Both get grants and
+nothing else; what users see only in part they see through views of the schema ``ro``, which comes first in
+their search path, so that a query names the public table and gets the cut.
+"""
+
+from typing import Any
+
+from django.db import connections, transaction
+from psycopg2 import sql
+
+from tom_desc import env
+from tom_desc.campaigns.registry import CampaignInfo, campaigns
+
+USERS, ADMINS = "postgres_ro", "postgres_ro_admin"
+# Two processes granting at once would otherwise meet "tuple concurrently updated".
+LOCK = 0x67726E74
+
+
+def grant_sql_roles(*, using: str = "default", create: bool) -> bool:
+    """Make the roles (``create``), their views and their grants; whoever makes a table calls this again.
+
+    Returns
+    -------
+    bool
+        False where the roles do not exist and were not to be created: nothing was granted.
+    """
+    connection = connections[using]
+    with transaction.atomic(using=using), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+        if create:
+            for role in (USERS, ADMINS):
+                make_role(cursor, role)
+        cursor.execute("SELECT count(*) FROM pg_roles WHERE rolname IN %s", ((USERS, ADMINS),))
+        if cursor.fetchone()[0] < 2:
+            return False
+        start_from_nothing(cursor, connection.settings_dict["NAME"])
+        for campaign in campaigns():
+            grant_campaign(cursor, campaign)
+    return True
+
+
+def drop_views(*, using: str = "default") -> None:
+    """Views would hold on to tables that a migration is about to change; the grants bring them back."""
+    with connections[using].cursor() as cursor:
+        cursor.execute("DROP SCHEMA IF EXISTS ro CASCADE")
+
+
+def make_role(cursor: Any, role: str) -> None:
+    """A role that can log in with the password of its secret file and owns nothing."""
+    name, password = sql.Identifier(role), sql.Literal(env.secret(f"{role}_password"))
+    cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
+    verb = "ALTER" if cursor.fetchone() else "CREATE"
+    attributes = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT NOBYPASSRLS PASSWORD {}"
+    statement = sql.SQL(f"{verb} ROLE {{}} {attributes}").format(name, password)
+    cursor.execute(statement.as_string(cursor.connection))
+
+
+def start_from_nothing(cursor: Any, database: str) -> None:
+    """Take back what PUBLIC or an earlier version gave; leave CONNECT, TEMP and sight of the schemas."""
+    roles = f"{USERS}, {ADMINS}"
+    cursor.execute("CREATE SCHEMA IF NOT EXISTS ro")
+    for schema in ("public", "ro"):
+        cursor.execute(f"REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM PUBLIC, {roles}")
+        cursor.execute(f"REVOKE ALL ON ALL SEQUENCES IN SCHEMA {schema} FROM PUBLIC, {roles}")
+        cursor.execute(f"REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {schema} FROM PUBLIC, {roles}")
+        cursor.execute(f"REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC, {roles}")
+        cursor.execute(f"GRANT USAGE ON SCHEMA {schema} TO {roles}")
+    cursor.execute(f'GRANT CONNECT, TEMPORARY ON DATABASE "{database}" TO {roles}')
+    cursor.execute(f'ALTER ROLE {USERS} IN DATABASE "{database}" SET search_path = ro, public')
+
+
+def grant_campaign(cursor: Any, campaign: CampaignInfo) -> None:
+    """Open tables to both roles, cut views to users, the tables behind them to admins."""
+    cursor.execute("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace")
+    there = {name for (name,) in cursor.fetchall()}
+    if not there.issuperset(campaign.open_tables) or not there.issuperset(campaign.cut_views):
+        return  # migrated back to before its tables: nothing to grant
+    for table in campaign.open_tables:
+        cursor.execute(f"GRANT SELECT ON public.{table} TO {USERS}, {ADMINS}")
+    for table, query in campaign.cut_views.items():
+        cursor.execute(f"DROP VIEW IF EXISTS ro.{table}")
+        cursor.execute(f"CREATE VIEW ro.{table} WITH (security_barrier) AS {query}")
+        cursor.execute(f"GRANT SELECT ON ro.{table} TO {USERS}")
+        cursor.execute(f"GRANT SELECT ON public.{table} TO {ADMINS}")

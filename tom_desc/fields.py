@@ -1,0 +1,12 @@
+"""Column types that Django lacks."""
+
+from typing import Any
+
+from django.db import models
+
+
+class Float32Field(models.FloatField):
+    """PostgreSQL ``real``: what surveys store fluxes in."""
+
+    def db_type(self, connection: Any) -> str:
+        return "real"
