@@ -50,6 +50,12 @@ class Lists:
         last = int(ends[stop - 1]) if stop else 0
         return Lists(self.values[first:last], self.counts[start:stop])
 
+    def take(self, rows: NDArray[np.int64]) -> "Lists":
+        """The lists of some rows, which must be in ascending order."""
+        chosen = np.zeros(len(self), bool)
+        chosen[rows] = True
+        return Lists(self.values[np.repeat(chosen, self.counts)], self.counts[rows])
+
 
 Column = NDArray[Any] | Lists | Sequence[str | None] | None
 _types: dict[tuple[str, str], dict[str, str]] = {}

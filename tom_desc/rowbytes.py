@@ -60,7 +60,9 @@ def of_strings(values: NDArray[np.bytes_]) -> Cells:
     """Encoded strings without NUL characters, from a numpy bytes array (dtype S)."""
     strings = np.ascontiguousarray(values)
     width = strings.dtype.itemsize
-    return Cells(strings.view(np.uint8).reshape(len(strings), width), np.char.str_len(strings).astype(np.int64))
+    return Cells(
+        strings.view(np.uint8).reshape(len(strings), width), np.char.str_len(strings).astype(np.int64)
+    )
 
 
 def side_by_side(columns: Sequence[Cells]) -> Cells:

@@ -106,7 +106,6 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "_static"
 STATICFILES_DIRS = [BASE_DIR / "tom_desc" / "static"]
 # Static files are served from where they lie, so that a checkout runs without a collecting step.
 WHITENOISE_USE_FINDERS = True
@@ -126,6 +125,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "PREPROCESSING_HOOKS": ["tom_desc.jsonpost.documented_form"],
     "REDOC_DIST": "SIDECAR",
 }
 

@@ -1,3 +1,20 @@
-from django.urls import include, path
+"""Every URL of the TOM: the shared ones, and one prefix a campaign."""
 
-urlpatterns = [path("accounts/", include("tom_desc.accounts.urls"))]
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from tom_desc.health import healthz
+from tom_desc.pages import front_page
+from tom_desc.routes import either
+
+urlpatterns = [
+    path("", front_page, name="front"),
+    *either("healthz", healthz, name="healthz"),
+    path("accounts/", include("tom_desc.accounts.urls")),
+    path("admin/", admin.site.urls),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
+    path("elasticc2/", include("elasticc2.urls")),
+]
+handler500 = "tom_desc.pages.server_error"

@@ -15,8 +15,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", choices=[info.name for info in campaigns()])
-        parser.add_argument("--clock", choices=Campaign.Clock.values, help="where now in survey time comes from")
-        parser.add_argument("--ended", choices=("yes", "no"), help="an ended campaign shows its truth to users")
+        parser.add_argument(
+            "--clock", choices=Campaign.Clock.values, help="where now in survey time comes from"
+        )
+        parser.add_argument(
+            "--ended", choices=("yes", "no"), help="an ended campaign shows its truth to users"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         changes: dict[str, Any] = {}
@@ -33,7 +37,9 @@ class Command(BaseCommand):
         info = campaign(row.name)
         mjd = now(info).mjd
         moment = f"MJD {mjd:.5f} ({utc(mjd):%Y-%m-%d %H:%M} UTC)" if mjd is not None else "nothing loaded yet"
-        zeropoint = f"{row.zeropoint:g} ({row.flux_unit})" if row.zeropoint is not None else "nothing loaded yet"
+        zeropoint = (
+            f"{row.zeropoint:g} ({row.flux_unit})" if row.zeropoint is not None else "nothing loaded yet"
+        )
         self.stdout.write(
             f"{info.title}\n"
             f"  clock      {row.clock}: now is {moment}\n"

@@ -1,0 +1,20 @@
+"""URLs of ELAsTiCC2, below /elasticc2/."""
+
+from django.urls import path
+
+from elasticc2 import api, pages
+from tom_desc.routes import either
+
+app_name = "elasticc2"
+
+urlpatterns = [
+    path("", pages.front_page, name="front"),
+    path("object/<int:objectid>", pages.object_page, name="object"),
+    path("hot", pages.hot_list, name="hot"),
+    *either("ltcv", api.LightCurveView.as_view(), name="ltcv"),
+    *either("ltcvs", api.LightCurveView.as_view()),
+    *either("gethottransients", api.HotTransients.as_view(), name="gethottransients"),
+    *either("gethotsne", api.HotSupernovae.as_view()),
+    *either("getalert", api.GetAlert.as_view(), name="getalert"),
+    *either("brokermessage/", api.BrokerMessages.as_view(), name="brokermessage"),
+]

@@ -1,0 +1,164 @@
+"""Base of every JSON endpoint: a view declares its request, its answer and one function."""
+
+import difflib
+import json
+from typing import Any, ClassVar
+
+import orjson
+from django.http import HttpResponse
+from drf_spectacular.openapi import AutoSchema
+from rest_framework import exceptions, serializers
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+JSON = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z
+
+
+class Refusal(Exception):
+    """A caller's mistake: the sentence is sent as it is, ``hint`` to those who ask for JSON."""
+
+    def __init__(self, sentence: str, *, status: int = 400, hint: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.status = status
+        self.hint = hint
+
+
+class JsonPostSchema(AutoSchema):
+    """OpenAPI from a view's two serializers."""
+
+    def get_request_serializer(self) -> Any:
+        return self.view.request_serializer
+
+    def get_response_serializers(self) -> Any:
+        return self.view.response_serializer
+
+
+class JsonPost(APIView):
+    """A POST endpoint with a JSON object for a body; one that only reads also answers GET with that body.
+
+    A subclass sets ``request_serializer`` (the contract, the validation and the OpenAPI text),
+    ``response_serializer`` (documentation) and defines ``answer(request, **parameters)``.
+
+    Attributes
+    ----------
+    error_prefix
+        What scripts that print errors have seen before each sentence.
+    unknown_keys
+        Sentence for keys that the request does not have, with ``{keys}``; empty: they are ignored.
+    """
+
+    request_serializer: ClassVar[type[serializers.Serializer[Any]]]
+    response_serializer: ClassVar[type[serializers.Serializer[Any]]]
+    schema = JsonPostSchema()
+    http_method_names = ("get", "post", "options")
+    reading = True
+    error_prefix = ""
+    unknown_keys = ""
+
+    def post(self, request: Request, **in_path: Any) -> HttpResponse:
+        parameters = self.parameters(body(request))
+        answer = self.answer(request, **in_path, **parameters)
+        content = answer if isinstance(answer, bytes) else orjson.dumps(answer, option=JSON)
+        return HttpResponse(content, content_type="application/json")
+
+    def get(self, request: Request, **in_path: Any) -> HttpResponse:
+        if not self.reading:
+            raise exceptions.MethodNotAllowed("GET")
+        return self.post(request, **in_path)
+
+    def answer(self, request: Request, **parameters: Any) -> Any:
+        """The answer: bytes of JSON, or what orjson makes JSON of."""
+        raise NotImplementedError
+
+    def parameters(self, data: Any) -> dict[str, Any]:
+        """The validated body.
+
+        Raises
+        ------
+        Refusal
+            With the documented sentence, or one that names the key.
+        """
+        if not isinstance(data, dict):
+            raise Refusal(f"{type(data).__name__!r} object has no attribute 'keys'")
+        serializer = self.request_serializer(data=data)
+        unknown = [key for key in data if key not in serializer.fields]
+        if unknown and self.unknown_keys:
+            raise Refusal(
+                self.unknown_keys.format(keys=self.shown_keys(unknown)), hint=closest(unknown, serializer)
+            )
+        if not serializer.is_valid():
+            raise Refusal(first_sentence(serializer.errors))
+        return dict(serializer.validated_data)
+
+    def shown_keys(self, keys: list[str]) -> str:
+        return repr(keys)
+
+    def handle_exception(self, exc: Exception) -> HttpResponse:  # type: ignore[override]
+        if isinstance(exc, Refusal):
+            # A sentence that says itself that it is an error was always sent bare.
+            prefix = "" if exc.sentence.startswith("Error, ") else self.error_prefix
+            return refused(self.request, exc.status, prefix + exc.sentence, hint=exc.hint)
+        if isinstance(exc, (exceptions.NotAuthenticated, exceptions.AuthenticationFailed)):
+            return refused(self.request, 403, "403 Forbidden: log in at /accounts/login/ first")
+        if isinstance(exc, exceptions.MethodNotAllowed):
+            response = refused(self.request, 405, str(exc.detail))
+            response["Allow"] = "POST, OPTIONS"
+            return response
+        if isinstance(exc, exceptions.APIException):
+            return refused(self.request, exc.status_code, str(exc.detail))
+        raise exc
+
+
+def body(request: Request) -> Any:
+    """The decoded body, whatever its Content-Type says.
+
+    Raises
+    ------
+    Refusal
+        With the sentence of Python's decoder, which is the documented one.
+    """
+    content = request.body
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        pass  # The standard decoder knows NaN and long integers, and has the documented words for the rest.
+    try:
+        return json.loads(content)
+    except ValueError as error:
+        raise Refusal(str(error)) from error
+
+
+def refused(request: Request, status: int, sentence: str, *, hint: str = "", **more: Any) -> HttpResponse:
+    """An error as scripts print it: plain text, or JSON where that is asked for."""
+    if "application/json" in request.META.get("HTTP_ACCEPT", ""):
+        answer = {"status": "error", "error": sentence} | ({"hint": hint} if hint else {}) | more
+        return HttpResponse(orjson.dumps(answer), status=status, content_type="application/json")
+    return HttpResponse(sentence, status=status, content_type="text/plain; charset=utf-8")
+
+
+def closest(unknown: list[str], serializer: serializers.Serializer[Any]) -> str:
+    """The key that was probably meant."""
+    matches = [
+        match for key in unknown for match in difflib.get_close_matches(key, list(serializer.fields), 1)
+    ]
+    return f"did you mean {', '.join(matches)}?" if matches else ""
+
+
+def first_sentence(errors: Any) -> str:
+    """The first of a serializer's complaints, with the name of its key unless it is a sentence of its own."""
+    key, complaints = next(iter(errors.items()))
+    while isinstance(complaints, dict):
+        complaints = next(iter(complaints.values()))
+    sentence = str(complaints[0])
+    return sentence if key == "non_field_errors" or key in sentence else f"{key}: {sentence}"
+
+
+def documented_form(endpoints: list[Any]) -> list[Any]:
+    """OpenAPI shows each endpoint once, in the form that comes first in its URLs, and no old names."""
+    shown: dict[tuple[Any, str], Any] = {}
+    for endpoint in endpoints:
+        view = endpoint[3].cls
+        if not getattr(view, "undocumented", False):
+            shown.setdefault((view, endpoint[2]), endpoint)
+    return list(shown.values())

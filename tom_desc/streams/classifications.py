@@ -1,0 +1,246 @@
+"""brokerClassification v0.9.1 messages as columns: what is valid, and why the rest is not.
+
+Kafka and REST bring the same record; both check it here, a column at a time.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tom_desc.bulkcopy import Lists
+
+# (brokerName, brokerVersion, classifierName, classifierParams)
+Classifier = tuple[str, str | None, str, str | None]
+
+MAX_ID = 2**63 - 1
+MAX_SMALLINT = 2**15 - 1
+MAX_FLOAT32 = float(np.finfo(np.float32).max)
+# Timestamps outside are a wrong unit rather than a time: 2000-01-01 to 2100-01-01, milliseconds.
+FIRST_MS, LAST_MS = 946_684_800_000, 4_102_444_800_000
+
+REQUIRED_KEYS = (
+    "alertId",
+    "diaSourceId",
+    "elasticcPublishTimestamp",
+    "brokerIngestTimestamp",
+    "brokerName",
+    "brokerVersion",
+    "classifierName",
+    "classifierParams",
+    "classifications",
+)
+
+
+@dataclass(frozen=True)
+class Classifications:
+    """Valid messages, in the order in which they came.
+
+    Attributes
+    ----------
+    places : int array
+        Where each message stood in what was checked.
+    published, ingested, header : datetime64[us] arrays, NaT where there is none
+        When the alert was published, when the broker had it, when the broker published its answer.
+    classids, probabilities
+        Parallel lists, one a message.
+    """
+
+    places: NDArray[np.int64]
+    alert_ids: NDArray[np.int64]
+    source_ids: NDArray[np.int64]
+    classifiers: list[Classifier]
+    published: NDArray[np.datetime64]
+    ingested: NDArray[np.datetime64]
+    header: NDArray[np.datetime64]
+    classids: Lists
+    probabilities: Lists
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A message that cannot be stored: its place, and every reason."""
+
+    place: int
+    reason: str
+
+
+Faults = dict[int, list[str]]
+
+
+def check(messages: list[Any], *, brokers: set[str] | None = None) -> tuple[Classifications, list[Reject]]:
+    """Part valid messages from others.
+
+    Parameters
+    ----------
+    brokers
+        The only broker names that may be used; None: any.
+    """
+    faults: Faults = defaultdict(list)
+    places = whole_records(messages, faults)
+    # Each pass is over messages that passed the one before, so that columns can be taken without asking.
+    check_classifications(messages, places, faults)
+    check_fields(messages, places, faults, brokers)
+    valid = [place for place in places if place not in faults]
+    rejects = [Reject(place, "; ".join(reasons)) for place, reasons in sorted(faults.items())]
+    return columns([messages[place] for place in valid], valid), rejects
+
+
+def whole_records(messages: list[Any], faults: Faults) -> list[int]:
+    """The places of records that have every key."""
+    whole = []
+    for place, message in enumerate(messages):
+        if not isinstance(message, dict):
+            faults[place].append("a message must be a JSON object")
+            continue
+        missing = [key for key in REQUIRED_KEYS if key not in message]
+        if missing:
+            faults[place].append(f"missing {', '.join(missing)}")
+        else:
+            whole.append(place)
+    return whole
+
+
+def check_fields(messages: list[Any], places: list[int], faults: Faults, brokers: set[str] | None) -> None:
+    """Ids, names and timestamps."""
+    checks: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
+        ("alertId", is_id, "must be a positive 64-bit integer"),
+        ("diaSourceId", is_id, "must be a positive 64-bit integer"),
+        ("brokerName", lambda v: is_name(v, 100), "must be a text of 1 to 100 characters"),
+        ("classifierName", lambda v: is_name(v, 200), "must be a text of 1 to 200 characters"),
+        ("brokerVersion", is_text_or_null, "must be a text or null"),
+        ("classifierParams", is_text_or_null, "must be a text or null"),
+        ("elasticcPublishTimestamp", is_time, "must be milliseconds since 1970, in 2000 to 2100"),
+        (
+            "brokerIngestTimestamp",
+            is_time_or_null,
+            "must be milliseconds since 1970, in 2000 to 2100, or null",
+        ),
+        (
+            "brokerPublishTimestamp",
+            is_time_or_null,
+            "must be milliseconds since 1970, in 2000 to 2100, or null",
+        ),
+    )
+    for key, valid, demand in checks:
+        for place in places:
+            value = messages[place].get(key)
+            if not valid(value):
+                faults[place].append(f"{key} {demand}, not {shown(value)}")
+    for place in places if brokers is not None else ():
+        name = messages[place]["brokerName"]
+        if isinstance(name, str) and name not in brokers:  # type: ignore[operator]
+            faults[place].append(f"brokerName {shown(name)} is not one of this account's brokers")
+
+
+def is_id(value: Any) -> bool:
+    return type(value) is int and 0 < value <= MAX_ID
+
+
+def is_storable(value: Any) -> TypeGuard[str]:
+    """Whether PostgreSQL can hold the text: no NUL, no lone surrogates."""
+    return isinstance(value, str) and (value.isascii() or not has_surrogates(value)) and "\0" not in value
+
+
+def has_surrogates(value: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def is_name(value: Any, longest: int) -> bool:
+    return is_storable(value) and 0 < len(value) <= longest
+
+
+def is_text_or_null(value: Any) -> bool:
+    return value is None or is_storable(value)
+
+
+def is_time(value: Any) -> bool:
+    return type(value) in (int, float) and FIRST_MS <= value < LAST_MS
+
+
+def is_time_or_null(value: Any) -> bool:
+    return value is None or is_time(value)
+
+
+def shown(value: Any) -> str:
+    """A value in a sentence, cut to a length that a log line bears."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def check_classifications(messages: list[Any], places: list[int], faults: Faults) -> None:
+    """Class ids fit smallint, probabilities are finite as float32. An empty list is an opinion too."""
+    for place in places:
+        entries = messages[place]["classifications"]
+        if not isinstance(entries, list):
+            faults[place].append(f"classifications must be a list, not {shown(entries)}")
+        elif not all(type(e) is dict and "classId" in e and "probability" in e for e in entries):
+            faults[place].append("classifications must be objects with classId and probability")
+    listed = [place for place in places if place not in faults]
+    ids = flat(messages, listed, "classId")
+    probabilities = flat(messages, listed, "probability")
+    if (
+        {*map(type, ids)} <= {int}
+        and {*map(type, probabilities)} <= {int, float}
+        and all_fit(ids, probabilities)
+    ):
+        return
+    for place in listed:
+        check_entries(place, messages[place]["classifications"], faults)
+
+
+def all_fit(ids: list[int], probabilities: list[float]) -> bool:
+    """The quick question whether every entry of every message is right."""
+    return (
+        (not ids or (min(ids) >= -MAX_SMALLINT - 1 and max(ids) <= MAX_SMALLINT))
+        and max(map(abs, probabilities), default=0) < MAX_FLOAT32
+        and bool(np.isfinite(np.array(probabilities, float)).all())
+    )
+
+
+def check_entries(place: int, entries: list[Any], faults: Faults) -> None:
+    """Name the entries of one message that cannot be stored."""
+    for entry in entries:
+        classid, probability = entry["classId"], entry["probability"]
+        if type(classid) is not int or not -MAX_SMALLINT - 1 <= classid <= MAX_SMALLINT:
+            faults[place].append(f"classId must be an integer that fits 16 bits, not {shown(classid)}")
+        if type(probability) not in (int, float) or not abs(probability) < MAX_FLOAT32:
+            faults[place].append(f"probability must be a finite number, not {shown(probability)}")
+
+
+def flat(messages: list[Any], places: Iterable[int], key: str) -> list[Any]:
+    return [entry[key] for place in places for entry in messages[place]["classifications"]]
+
+
+def columns(messages: list[Any], places: list[int]) -> Classifications:
+    """The columns of valid messages."""
+    counts = np.array([len(message["classifications"]) for message in messages], np.int64)
+    everywhere = range(len(messages))
+    return Classifications(
+        places=np.array(places, np.int64),
+        alert_ids=np.array([message["alertId"] for message in messages], np.int64),
+        source_ids=np.array([message["diaSourceId"] for message in messages], np.int64),
+        classifiers=[
+            (m["brokerName"], m["brokerVersion"], m["classifierName"], m["classifierParams"])
+            for m in messages
+        ],
+        published=times([message["elasticcPublishTimestamp"] for message in messages]),
+        ingested=times([message["brokerIngestTimestamp"] for message in messages]),
+        header=times([message.get("brokerPublishTimestamp") for message in messages]),
+        classids=Lists(np.array(flat(messages, everywhere, "classId"), np.int16), counts),
+        probabilities=Lists(np.array(flat(messages, everywhere, "probability"), np.float32), counts),
+    )
+
+
+def times(milliseconds: list[float | None]) -> NDArray[np.datetime64]:
+    """Milliseconds since 1970 as datetime64[us]; NaT for None."""
+    return np.array(
+        ["NaT" if value is None else np.datetime64(round(value * 1000), "us") for value in milliseconds],
+        "M8[us]",
+    )
