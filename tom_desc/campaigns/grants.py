@@ -14,8 +14,9 @@ from tom_desc import env
 from tom_desc.campaigns.registry import CampaignInfo, campaigns
 
 USERS, ADMINS = "postgres_ro", "postgres_ro_admin"
-# Two processes granting at once would otherwise meet "tuple concurrently updated".
-LOCK = 0x67726E74
+# Roles belong to the whole server: two databases granting at once would otherwise meet "tuple concurrently
+# updated", and an advisory lock holds within one database only.
+LOCK = "LOCK TABLE pg_catalog.pg_authid IN SHARE ROW EXCLUSIVE MODE"
 
 
 def grant_sql_roles(*, using: str = "default", create: bool) -> bool:
@@ -28,7 +29,7 @@ def grant_sql_roles(*, using: str = "default", create: bool) -> bool:
     """
     connection = connections[using]
     with transaction.atomic(using=using), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+        cursor.execute(LOCK)
         if create:
             for role in (USERS, ADMINS):
                 make_role(cursor, role)

@@ -19,6 +19,8 @@ from tom_desc.streams.fakebroker import ALWAYS_THE_SAME, CLASSIFIERS, PretendCla
 
 PAGE = "elasticc2/brokermessage/"
 API = "api"
+# What a shell sees of a command that SIGTERM ended.
+TERMINATED = 128 + signal.SIGTERM
 
 
 class Command(BaseCommand):
@@ -68,15 +70,13 @@ class Command(BaseCommand):
         before = signal.signal(signal.SIGTERM, lambda number, frame: stopping.append(number))
         done = Tally()
         try:
-            for tally in progress(
-                tallies, total=batches, what="batches of alerts answered", stream=sys.stderr
-            ):
+            for tally in progress(tallies, total=batches, what="batches answered", stream=sys.stderr):
                 done += tally
                 if stopping:
-                    break
+                    raise CommandError("stopped before all alerts were answered", returncode=TERMINATED)
         finally:
             signal.signal(signal.SIGTERM, before)
-            self.stdout.write(f"answered {done}" + (" (stopped)" if stopping else ""))
+            self.stdout.write(f"answered {done}")
 
 
 def chosen(names: str) -> list[PretendClassifier]:

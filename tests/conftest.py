@@ -1,0 +1,69 @@
+"""What tests share: the real survey files, and a TOM of one's own made of real processes."""
+
+import os
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from tests.localtom import CHECKOUT, LocalTom, database_name, run_manage
+
+REAL_DATA = "snana/elasticc2_alert_test_data.tar.bz2"
+
+
+@pytest.fixture(scope="session")
+def real_survey_directories(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The three model directories of the real data, from $TOM_TEST_DATA or ../shared/data."""
+    data = Path(os.environ.get("TOM_TEST_DATA") or CHECKOUT.parent / "shared" / "data")
+    archive = data / REAL_DATA
+    if not archive.is_file():
+        pytest.skip(f"no {archive}: set TOM_TEST_DATA to the directory of the real data")
+    unpacked = tmp_path_factory.mktemp("real")
+    with tarfile.open(archive) as tar:
+        tar.extractall(unpacked, filter="data")
+    return sorted(path for path in next(unpacked.iterdir()).iterdir() if path.is_dir())
+
+
+@pytest.fixture(scope="session")
+def migrated_database() -> Iterator[str]:
+    """A database with the schema, roles and test accounts, to be copied."""
+    name = database_name("template")
+    create_database(name, template="template1")
+    run_manage({"DB_NAME": name}, "migrate", "--verbosity", "0")
+    run_manage({"DB_NAME": name}, "bootstrap", "--test-accounts")
+    yield name
+    drop_database(name)
+
+
+@pytest.fixture
+def tom(migrated_database: str, tmp_path: Path) -> Iterator[LocalTom]:
+    """A TOM with a database of its own and real processes; whatever it started is stopped."""
+    name = database_name("tom")
+    create_database(name, template=migrated_database)
+    with LocalTom(name, tmp_path) as local:
+        yield local
+    drop_database(name)
+
+
+def create_database(name: str, *, template: str) -> None:
+    in_server(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+
+
+def drop_database(name: str) -> None:
+    in_server(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def in_server(statement: str) -> None:
+    connection = psycopg2.connect(
+        dbname="postgres",
+        host=os.environ["DB_HOST"],
+        port=os.environ["DB_PORT"],
+        user=os.environ["DB_USER"],
+        password=os.environ["DB_PASS"],
+    )
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+    connection.close()
