@@ -97,7 +97,9 @@ def copy_in(cursor: Any, table: str, columns: Mapping[str, Column], *, like: str
         stream.write(encode({name: part(c, start, stop) for name, c in columns.items()}, types, stop - start))
     stream.write(END)
     stream.seek(0)
-    cursor.copy_expert(f"COPY {table} ({names}) FROM STDIN (FORMAT binary)", stream)
+    # Django translates the errors of its own calls only.
+    with cursor.db.wrap_database_errors:
+        cursor.copy_expert(f"COPY {table} ({names}) FROM STDIN (FORMAT binary)", stream)
     return rows
 
 
@@ -232,7 +234,8 @@ def read(cursor: Any, query: str, dtype: Sequence[tuple[str, str]]) -> NDArray[A
         Name and native numpy type of each column: ``[("mjd", "f8"), ("band", "S1")]``.
     """
     stream = io.BytesIO()
-    cursor.copy_expert(f"COPY ({query}) TO STDOUT (FORMAT binary)", stream)
+    with cursor.db.wrap_database_errors:
+        cursor.copy_expert(f"COPY ({query}) TO STDOUT (FORMAT binary)", stream)
     return decode(stream.getbuffer(), dtype)
 
 

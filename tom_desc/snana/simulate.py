@@ -19,7 +19,7 @@ from tom_desc.snana.populations import Population, apportion
 from tom_desc.snana.writing import dump_header, dump_lines, readme, write_pair
 
 PREFIX = "SIMULATED"
-MANIFEST = "simulation.json"
+MANIFEST, UNFINISHED_MANIFEST = "simulation.json", "simulation.json.new"
 # Written into the manifest: a simulation made by other code is not the same simulation.
 FORMAT = 1
 DEFAULT_SPAN_DAYS = 400.0
@@ -142,7 +142,7 @@ def finished_simulation(outdir: Path, wanted: dict[str, Any]) -> dict[str, Any] 
 def _claim(outdir: Path, arguments: dict[str, Any]) -> None:
     """Make the directory ours: fresh, or cleared of a simulation that was interrupted."""
     outdir.mkdir(parents=True, exist_ok=True)
-    if any(outdir.iterdir()):
+    if any(path.name != UNFINISHED_MANIFEST for path in outdir.iterdir()):
         manifest = read_manifest(outdir)
         if manifest is None or manifest["finished"]:
             what = "a finished simulation" if manifest else "other files"
@@ -153,7 +153,7 @@ def _claim(outdir: Path, arguments: dict[str, Any]) -> None:
 
 
 def _write_manifest(outdir: Path, manifest: dict[str, Any]) -> None:
-    unfinished = outdir / f"{MANIFEST}.new"
+    unfinished = outdir / UNFINISHED_MANIFEST
     unfinished.write_text(json.dumps(manifest, indent=1) + "\n")
     unfinished.replace(outdir / MANIFEST)
 
