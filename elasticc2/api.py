@@ -14,7 +14,7 @@ from elasticc2.ingest import ingest
 from tom_desc.accounts.models import BrokerAccount
 from tom_desc.campaigns.clock import Now, now
 from tom_desc.jsonpost import JsonPost, Refusal, body
-from tom_desc.requestfields import Number, ObjectIds, Truthy
+from tom_desc.requestfields import Anything, Number, ObjectIds, Truthy
 from tom_desc.streams.classifications import check
 
 FORMATS = (0, 1, 2)
@@ -71,7 +71,7 @@ class LightCurveRequest(serializers.Serializer[Any]):
     objectids = ObjectIds(required=False, help_text="the same; give one of the two")
     objecitds = ObjectIds(required=False, help_text="as once misspelt in the documentation")
     mjd_now = Number(required=False, allow_null=True, help_text="only points up to this MJD (TAI)")
-    return_format = serializers.JSONField(default=0, help_text="0, 1 or 2")
+    return_format = Anything(default=0, help_text="0, 1 or 2")
     include_hostinfo = Truthy(help_text="add 15 columns of the first host")
 
     def validate_return_format(self, value: Any) -> int:
@@ -123,7 +123,7 @@ def at(mjd_now: float | None, clock: Now) -> float:
 
 
 class HotRequest(serializers.Serializer[Any]):
-    return_format = serializers.JSONField(default=0, help_text="0, 1 or 2")
+    return_format = Anything(default=0, help_text="0, 1 or 2")
     detected_since_mjd = Number(required=False, allow_null=True, help_text="first MJD (TAI) of the window")
     detected_in_last_days = Number(
         required=False, allow_null=True, help_text="or: the window's length, days (30)"
@@ -137,8 +137,8 @@ class HotRequest(serializers.Serializer[Any]):
     min_snr = Number(
         required=False, allow_null=True, help_text="also asks for a forced point of this S/N in the window"
     )
-    cheat_gentypes = serializers.JSONField(
-        required=False, allow_null=True, help_text="only these true types; for admins until the campaign ends"
+    cheat_gentypes = Anything(
+        required=False, help_text="only these true types; for admins until the campaign ends"
     )
 
     def validate_return_format(self, value: Any) -> int:

@@ -148,7 +148,7 @@ def answer(curves: LightCurves, *, rows: Sequence[int], return_format: int, incl
     entries = [entry(curves, row, photometry, include_hostinfo=include_hostinfo) for row in rows]
     if return_format == 0:
         return entries
-    flat = [{**of_object, **of_object.pop("photometry")} for of_object in entries]
+    flat = [of_object | of_object.pop("photometry") for of_object in entries]
     if return_format == 1:
         return flat
     keys = ("objectid", "ra", "dec", "zp", "redshift", "sncode", *photometry)

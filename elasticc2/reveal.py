@@ -5,7 +5,8 @@ Cost follows the news, never what is stored: ingest and load append what they br
 their rows, so that the outcome does not depend on the order in which things arrived.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from typing import Any
 
@@ -97,29 +98,40 @@ def adopt_mirror() -> None:
         cursor.execute(ADOPT_MIRROR, {"at_once": AT_ONCE})
 
 
-WORK_TABLES = """
-CREATE TEMPORARY TABLE reveal_source (diasource_id bigint PRIMARY KEY) ON COMMIT DROP;
-CREATE TEMPORARY TABLE reveal_object (diaobject_id bigint PRIMARY KEY) ON COMMIT DROP"""
+@contextmanager
+def work_tables(cursor: Any) -> Iterator[None]:
+    """The sources and objects of a chunk. A failed chunk's transaction takes them with it."""
+    cursor.execute("CREATE TEMPORARY TABLE reveal_source (diasource_id bigint PRIMARY KEY)")
+    cursor.execute("CREATE TEMPORARY TABLE reveal_object (diaobject_id bigint PRIMARY KEY)")
+    yield
+    cursor.execute("DROP TABLE reveal_source, reveal_object")
 
 
 def reveal_chunk(take: Take) -> Revealed | None:
     """One chunk in one transaction; None where there was nothing to do."""
     with transaction.atomic(), connection.cursor() as cursor:
         lock(cursor)
-        cursor.execute(WORK_TABLES)
-        if not take(cursor):
-            return None
-        # Without statistics the planner would think the work tables large and scan the PPDB.
-        cursor.execute("ANALYZE reveal_source")
-        unknown = part_unknown_sources(cursor)
-        cursor.execute(TOUCHED_OBJECTS)
-        cursor.execute("ANALYZE reveal_object")
-        objects, sources, forced = (added(cursor, query) for query in (OBJECTS, SOURCES, FORCED))
-        summarise(cursor, "reveal_object")
-        cursor.execute("SELECT diasource_id FROM reveal_source")
-        done = [row[0] for row in cursor.fetchall()]
-    clear_mirror(done)
-    return Revealed(objects=objects, sources=sources, forced=forced, unknown=unknown)
+        with work_tables(cursor):
+            work = work_off(cursor) if take(cursor) else None
+    if work is None:
+        return None
+    revealed, sources = work
+    clear_mirror(sources)
+    return revealed
+
+
+def work_off(cursor: Any) -> tuple[Revealed, list[int]]:
+    """Reveal what the work tables name; what was added, and the sources that are done."""
+    # Without statistics the planner would think the work tables large and scan the PPDB.
+    cursor.execute("ANALYZE reveal_source")
+    unknown = part_unknown_sources(cursor)
+    cursor.execute(TOUCHED_OBJECTS)
+    cursor.execute("ANALYZE reveal_object")
+    objects, sources, forced = (added(cursor, query) for query in (OBJECTS, SOURCES, FORCED))
+    summarise(cursor, "reveal_object")
+    cursor.execute("SELECT diasource_id FROM reveal_source")
+    done = [row[0] for row in cursor.fetchall()]
+    return Revealed(objects=objects, sources=sources, forced=forced, unknown=unknown), done
 
 
 def added(cursor: Any, query: str) -> int:

@@ -4,6 +4,7 @@ import os
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
@@ -11,6 +12,12 @@ import pytest
 from tests.localtom import CHECKOUT, LocalTom, database_name, run_manage
 
 REAL_DATA = "snana/elasticc2_alert_test_data.tar.bz2"
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(settings: Any) -> None:
+    """Hashing a password is slow on purpose; here nobody tries to guess one."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture(scope="session")

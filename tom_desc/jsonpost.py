@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import orjson
 from django.http import HttpResponse
@@ -28,10 +28,10 @@ class JsonPostSchema(AutoSchema):
     """OpenAPI from a view's two serializers."""
 
     def get_request_serializer(self) -> Any:
-        return self.view.request_serializer
+        return cast(JsonPost, self.view).request_serializer
 
     def get_response_serializers(self) -> Any:
-        return self.view.response_serializer
+        return cast(JsonPost, self.view).response_serializer
 
 
 class JsonPost(APIView):
@@ -51,7 +51,7 @@ class JsonPost(APIView):
     request_serializer: ClassVar[type[serializers.Serializer[Any]]]
     response_serializer: ClassVar[type[serializers.Serializer[Any]]]
     schema = JsonPostSchema()
-    http_method_names = ("get", "post", "options")
+    http_method_names: tuple[str, ...] = ("get", "post", "options")
     reading = True
     error_prefix = ""
     unknown_keys = ""

@@ -46,12 +46,13 @@ class CreateHashPartitionedModel(migrations.CreateModel):
         self, schema_editor: BaseDatabaseSchemaEditor, model: type[Model]
     ) -> tuple[str, list[Any]]:
         """CREATE TABLE ... PARTITION BY HASH, with its parameters."""
-        lines, params = [], []
+        lines: list[str] = []
+        params: list[Any] = []
         for field in model._meta.local_fields:
             definition, field_params = schema_editor.column_sql(model, field)
             suffix = field.db_type_suffix(schema_editor.connection) or ""
             lines.append(f'"{field.column}" {str(definition).replace(" PRIMARY KEY", "")} {suffix}')
-            params.extend(field_params)
+            params.extend(field_params or [])
         lines.append(f'PRIMARY KEY ("{model._meta.pk.column}", "{self.partition_by}")')
         for constraint in model._meta.constraints:
             assert isinstance(constraint, UniqueConstraint)

@@ -3,11 +3,15 @@
 import math
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+WHOLE = {"type": "integer", "format": "int64"}
 MAX_ID = 2**63 - 1
 
 
+@extend_schema_field({"oneOf": [WHOLE, {"type": "array", "items": WHOLE}]})
 class ObjectIds(serializers.Field[list[int], Any, Any, Any]):
     """One id or a list of them, as integers or texts of integers; exact to 64 bits."""
 
@@ -34,6 +38,7 @@ class ObjectIds(serializers.Field[list[int], Any, Any, Any]):
         return list(value)
 
 
+@extend_schema_field(OpenApiTypes.DOUBLE)
 class Number(serializers.Field[float, Any, Any, Any]):
     """A finite number, or a text of one."""
 
@@ -52,6 +57,21 @@ class Number(serializers.Field[float, Any, Any, Any]):
         return float(value)
 
 
+@extend_schema_field(OpenApiTypes.ANY)
+class Anything(serializers.Field[Any, Any, Any, Any]):
+    """Any value as it came; the request says itself what it makes of it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_null=True, **kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+@extend_schema_field(OpenApiTypes.BOOL)
 class Truthy(serializers.Field[bool, Any, Any, Any]):
     """Anything; what Python takes for true is true."""
 

@@ -23,8 +23,8 @@ class DiaObjectColumns(models.Model):
 
 
 for _column in OBJECT_FLOATS:
-    DiaObjectColumns.add_to_class(_column, Float32Field(null=True))  # type: ignore[attr-defined]
-DiaObjectColumns.add_to_class("isddf", models.BooleanField(default=False, db_default=False))  # type: ignore[attr-defined]
+    DiaObjectColumns.add_to_class(_column, Float32Field(null=True))
+DiaObjectColumns.add_to_class("isddf", models.BooleanField(default=False, db_default=False))
 
 
 class PPDBDiaObject(DiaObjectColumns):

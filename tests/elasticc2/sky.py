@@ -18,7 +18,7 @@ FLUXERR = 10.0
 
 def add_object(objectid: int, points: Sequence[Point], *, ra: float = 10.0, decl: float = -5.0) -> list[int]:
     """An object of the PPDB with its photometry; ids of its sources, which are those of its alerts."""
-    rows = {column: None for column in OBJECT_COLUMNS} | {
+    rows = dict.fromkeys(OBJECT_COLUMNS) | {
         "diaobject_id": np.array([objectid]),
         "ra": np.array([ra]),
         "decl": np.array([decl]),

@@ -21,7 +21,7 @@ CREATE TEMPORARY TABLE everything (
     big bigint, whole integer, small smallint, wide double precision, narrow real, yes boolean,
     words text, short varchar(20), moment timestamptz, smalls smallint[], narrows real[], bigs bigint[])"""
 KINDS = {"big": "i8", "whole": "i4", "small": "i2", "wide": "f8", "narrow": "f4", "yes": "?"}
-TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=20)
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
 
 
 @pytest.fixture

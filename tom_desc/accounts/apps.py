@@ -8,6 +8,7 @@ class AccountsConfig(AppConfig):
     label = "accounts"
 
     def ready(self) -> None:
-        from tom_desc.accounts import groups
+        # The import registers the login with OpenAPI's generator.
+        from tom_desc.accounts import groups, openapi  # noqa: F401
 
         groups.connect()
