@@ -14,6 +14,12 @@ from tests.localtom import CHECKOUT, LocalTom, database_name, run_manage
 REAL_DATA = "snana/elasticc2_alert_test_data.tar.bz2"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--write-golden", action="store_true", help="write tests/golden anew from what is answered"
+    )
+
+
 @pytest.fixture(autouse=True)
 def quick_passwords(settings: Any) -> None:
     """Hashing a password is slow on purpose; here nobody tries to guess one."""

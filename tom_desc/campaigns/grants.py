@@ -29,17 +29,20 @@ def grant_sql_roles(*, using: str = "default", create: bool) -> bool:
     """
     connection = connections[using]
     with transaction.atomic(using=using), connection.cursor() as cursor:
-        cursor.execute(LOCK)
-        if create:
-            for role in (USERS, ADMINS):
-                make_role(cursor, role)
-        cursor.execute("SELECT count(*) FROM pg_roles WHERE rolname IN %s", ((USERS, ADMINS),))
-        if cursor.fetchone()[0] < 2:
+        if not create and not roles_exist(cursor):
             return False
+        cursor.execute(LOCK)
+        for role in (USERS, ADMINS) if create else ():
+            make_role(cursor, role)
         start_from_nothing(cursor, connection.settings_dict["NAME"])
         for campaign in campaigns():
             grant_campaign(cursor, campaign)
     return True
+
+
+def roles_exist(cursor: Any) -> bool:
+    cursor.execute("SELECT count(*) FROM pg_roles WHERE rolname IN %s", ((USERS, ADMINS),))
+    return bool(cursor.fetchone()[0] == 2)
 
 
 def drop_views(*, using: str = "default") -> None:
@@ -69,7 +72,7 @@ def start_from_nothing(cursor: Any, database: str) -> None:
         cursor.execute(f"REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC, {roles}")
         cursor.execute(f"GRANT USAGE ON SCHEMA {schema} TO {roles}")
     cursor.execute(f'GRANT CONNECT, TEMPORARY ON DATABASE "{database}" TO {roles}')
-    cursor.execute(f'ALTER ROLE {USERS} IN DATABASE "{database}" SET search_path = ro, public')
+    cursor.execute(f"ALTER ROLE {USERS} SET search_path = ro, public")
 
 
 def grant_campaign(cursor: Any, campaign: CampaignInfo) -> None:
