@@ -2,27 +2,15 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from typing import Protocol, TypeVar
+from typing import TextIO, TypeVar
 
 from tqdm import tqdm
 
 T = TypeVar("T")
-
-
-class Stream(Protocol):
-    """A text stream, or a management command's wrapper of one."""
-
-    def isatty(self) -> bool: ...
-
-    def write(self, text: str, /) -> object: ...
-
-    def flush(self) -> object: ...
-
-
 SECONDS_BETWEEN_LINES = 10.0
 
 
-def progress(items: Iterable[T], *, total: int, what: str, stream: Stream) -> Iterator[T]:
+def progress(items: Iterable[T], *, total: int, what: str, stream: TextIO) -> Iterator[T]:
     """The items, reporting to ``stream`` how many of ``total`` have passed; ``what`` names them."""
     if stream.isatty():
         yield from tqdm(items, total=total, desc=what, file=stream, leave=False)

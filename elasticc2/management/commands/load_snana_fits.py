@@ -1,6 +1,7 @@
 """Survey files into the database."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ class Command(BaseCommand):
     ) -> list[load.Outcome]:
         outcomes = []
         loading = load.load_files(heads, options=how, processes=processes)
-        for outcome in progress(loading, total=len(heads), what="survey files", stream=self.stderr):
+        for outcome in progress(loading, total=len(heads), what="survey files", stream=sys.stderr):
             outcomes.append(outcome)
             if verbose:
                 self.stdout.write(f"{outcome.path}: {outcome.error or outcome.counts}")

@@ -1,0 +1,133 @@
+"""The door: reads ``./tom``'s arguments and calls what does the work."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from localservers import LocalServerError
+from localservers.environment import export_lines, full_environment, settings
+from localservers.home import CHECKOUT, Home
+from localservers.postgres import HOST, KINDS, Postgres
+
+USAGE = Path(__file__).with_name("usage.txt")
+NOT_RUNNING = 3
+
+
+class Parser(argparse.ArgumentParser):
+    """Answers a wrong command line with the whole usage text."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what was wrong and how to call us."""
+        sys.stderr.write(f"tom: {message}\n\n{USAGE.read_text()}")
+        raise SystemExit(2)
+
+    def format_help(self) -> str:
+        """The text that ./tom prints too."""
+        return USAGE.read_text()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the command line asks; the exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        return _command(given)
+    except LocalServerError as error:
+        sys.stderr.write(f"tom: {error}\n")
+        return 1
+
+
+def _command(given: list[str]) -> int:
+    # The arguments of these two belong to somebody else's parser.
+    if given[:1] == ["manage"]:
+        return manage(given[1:])
+    if given[:1] == ["test"]:
+        from localservers.checks import run_tests
+
+        return run_tests(given[1:], home=Home.from_environment())
+    return _parsed(_parser().parse_args(given))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="tom")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    servers = commands.add_parser("servers")
+    servers.add_argument("what", choices=("up", "down", "status", "env"))
+    web = commands.add_parser("serve")
+    web.add_argument("--port", type=int)
+    web.add_argument("--workers", type=int)
+    web.add_argument("--threads", type=int)
+    for name in ("demo", "manage", "test"):
+        commands.add_parser(name)
+    return parser
+
+
+def _parsed(options: argparse.Namespace) -> int:
+    server = Postgres.from_environment(Home.from_environment())
+    if options.command == "serve":
+        from localservers.serve import serve
+
+        serve(server, port=options.port, workers=options.workers, threads=options.threads)
+    if options.command == "demo":
+        from localservers.demo import run_demo
+
+        return run_demo(server)
+    actions = {"up": servers_up, "down": servers_down, "status": servers_status, "env": servers_env}
+    return actions[options.what](server)
+
+
+def servers_up(server: Postgres) -> int:
+    """Start what does not run; return when it is ready."""
+    started = server.up()
+    settings(server)
+    # Somebody asked for it by name: a demo that started it leaves it running.
+    server.claim.unlink(missing_ok=True)
+    sys.stdout.write(f"{'started' if started else 'running'}: {describe(server)}\n")
+    return 0
+
+
+def servers_down(server: Postgres) -> int:
+    """Stop what was started below this home, of either kind."""
+    for each in (Postgres(kind, server.home) for kind in KINDS):
+        if each.data.exists() and each.down():
+            sys.stdout.write(f"stopped: PostgreSQL ({each.kind})\n")
+    return 0
+
+
+def servers_status(server: Postgres) -> int:
+    """Say what runs; 0 when something does, 3 otherwise."""
+    running = [each for kind in KINDS if (each := Postgres(kind, server.home)).is_ready()]
+    for each in running:
+        sys.stdout.write(f"running: {describe(each)}\n")
+    if not running:
+        sys.stdout.write(f"nothing runs below {server.home.path}\n")
+    return 0 if running else NOT_RUNNING
+
+
+def servers_env(server: Postgres) -> int:
+    """Print the settings of the running server as lines for a shell."""
+    if not server.is_ready():
+        raise LocalServerError(f"PostgreSQL ({server.kind}) does not run; start it with ./tom servers up")
+    sys.stdout.write(export_lines(settings(server)))
+    return 0
+
+
+def manage(arguments: list[str]) -> int:
+    """Become manage.py, with the servers up and their settings in the environment."""
+    server = Postgres.from_environment(Home.from_environment())
+    if not server.is_ready():
+        server.up()
+        sys.stderr.write(f"tom: started {describe(server)}\n")
+    command = [sys.executable, str(CHECKOUT / "manage.py"), *arguments]
+    os.execve(sys.executable, command, full_environment(server))
+
+
+def describe(server: Postgres) -> str:
+    """The server in one line."""
+    name = f"PostgreSQL {server.version} ({server.kind})"
+    return f"{name} on {HOST}:{server.port}, pid {server.pid}, data in {server.data}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

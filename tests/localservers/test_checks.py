@@ -1,0 +1,80 @@
+"""The test run's own servers."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from localservers.checks import Report, _tier, scratch_home
+from localservers.home import CHECKOUT, Home
+from localservers.postgres import Postgres
+from tests.localservers.conftest import outer_environment
+
+KILLED_RUN = """
+import os, signal
+from localservers.checks import scratch_home
+from localservers.home import Home
+from localservers.postgres import Postgres
+with scratch_home(Home.from_environment()) as scratch:
+    Postgres("wheel", scratch, scratch=True).up()
+    print(scratch.path, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_no_argument_means_the_full_tier():
+    assert _tier([]) == ("full", [])
+
+
+@pytest.mark.parametrize("tier", ["quick", "full", "soak"])
+def test_a_tier_is_named_first_and_the_rest_is_for_pytest(tier):
+    assert _tier([tier, "-x"]) == (tier, ["-x"])
+
+
+def test_other_arguments_are_for_pytest_alone():
+    assert _tier(["tests/test_spine.py", "-x"]) == (None, ["tests/test_spine.py", "-x"])
+
+
+def test_one_failed_step_fails_the_run_and_is_named():
+    report = Report()
+    report.add("format", 0.1, 0)
+    assert not report.failed
+    report.add("types", 2.0, 1)
+    assert report.failed
+    assert "failed      2.0 s  types" in report.text()
+
+
+def test_a_run_leaves_no_servers_and_no_files(home):
+    with scratch_home(home) as scratch:
+        server = Postgres("wheel", scratch, scratch=True)
+        server.up()
+        assert server.query("SHOW fsync") == "off"
+        pid = server.pid
+    assert pid is not None
+    assert not Path("/proc", str(pid), "exe").exists()
+    assert list((home.path / "test").iterdir()) == []
+
+
+def test_a_run_spares_the_servers_of_another_that_runs(home):
+    with scratch_home(home) as first, scratch_home(home) as second:
+        assert first.path.exists()
+        assert first.path != second.path
+
+
+def test_the_next_run_stops_what_a_killed_run_left(home):
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_RUN],
+        cwd=CHECKOUT,
+        env=outer_environment(home),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    left = Postgres("wheel", Home(Path(killed.stdout.strip())))
+    assert left.is_ready()
+    with scratch_home(home):
+        assert not left.home.path.exists()
+        assert left.pid is None
