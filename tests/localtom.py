@@ -110,7 +110,7 @@ class LocalTom:
         return f"http://127.0.0.1:{self.port}"
 
     def serve(self) -> None:
-        env = {**os.environ, **self.settings, **web_settings(self.port), "SERVER_LOG": "1"}
+        env = {**os.environ, **self.settings, **web_settings(self.port)}
         with (self.directory / "gunicorn.log").open("ab") as log:
             self.web = subprocess.Popen(
                 gunicorn(), env=env, cwd=CHECKOUT, stdout=log, stderr=log, start_new_session=True

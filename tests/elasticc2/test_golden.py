@@ -48,7 +48,7 @@ def simulated(db: None, snapshots: dict[str, Snapshot], tmp_path: Path) -> None:
             assert not load_truth(directory, options=LoadOptions()).error
         snapshots["simulated"] = take()
     answered = rows(f"{ALERTS} WHERE midpointtai <= %s ORDER BY midpointtai, diasource_id", LAST_MJD - 20)
-    hear(*(opinion(*alert, which) for alert in answered for which in ("nugent", "random")))
+    hear(*(opinion(alert, source, which) for alert, source in answered for which in ("nugent", "random")))
     reveal()
 
 
