@@ -12,7 +12,7 @@ from elasticc2.alerts import reconstruct
 from elasticc2.campaign import ELASTICC2, HOSTINFO_COLUMNS
 from elasticc2.ingest import ingest
 from tom_desc.accounts.models import BrokerAccount
-from tom_desc.campaigns.clock import Now, now
+from tom_desc.campaigns.clock import now
 from tom_desc.jsonpost import JsonPost, Refusal, body
 from tom_desc.requestfields import Anything, Number, ObjectIds, Truthy
 from tom_desc.streams.classifications import check
@@ -100,7 +100,7 @@ class LightCurveView(JsonPost):
     def answer(self, request: Request, **asked: Any) -> Any:
         mjd_now = asked.get("mjd_now")
         curves = lightcurves.light_curves(
-            objectids=asked["objectids"], until_mjd=mjd_now, spectra_until_mjd=at(mjd_now, now(ELASTICC2))
+            objectids=asked["objectids"], until_mjd=mjd_now, spectra_until_mjd=now(ELASTICC2).at(mjd_now)
         )
         known = {row[0] for row in curves.objects}
         return {
@@ -113,13 +113,6 @@ class LightCurveView(JsonPost):
             ),
             "unknown": sorted(set(asked["objectids"]) - known),
         }
-
-
-def at(mjd_now: float | None, clock: Now) -> float:
-    """Now in survey time, MJD (TAI): what was asked for, else the campaign's clock."""
-    if mjd_now is not None:
-        return mjd_now
-    return clock.mjd if clock.mjd is not None else float("-inf")
 
 
 class HotRequest(serializers.Serializer[Any]):
@@ -182,7 +175,7 @@ class HotTransients(JsonPost):
                 "cheat_gentypes shows the truth, which is hidden until the campaign has ended", status=403
             )
         mjd_now = asked.get("mjd_now")
-        until = at(mjd_now, clock)
+        until = clock.at(mjd_now)
         since = asked.get("detected_since_mjd")
         if since is None:
             days = asked.get("detected_in_last_days")

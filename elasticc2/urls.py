@@ -9,8 +9,10 @@ app_name = "elasticc2"
 
 urlpatterns = [
     path("", pages.front_page, name="front"),
-    path("object/<int:objectid>", pages.object_page, name="object"),
-    path("hot", pages.hot_list, name="hot"),
+    *either("object", pages.find_object, name="find-object"),
+    path("object/<int:objectid>.json", pages.object_json, name="object-json"),
+    *either("object/<int:objectid>", pages.object_page, name="object"),
+    *either("hot", pages.hot_list, name="hot"),
     *either("ltcv", api.LightCurveView.as_view(), name="ltcv"),
     *either("ltcvs", api.LightCurveView.as_view()),
     *either("gethottransients", api.HotTransients.as_view(), name="gethottransients"),

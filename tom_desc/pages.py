@@ -1,11 +1,14 @@
 """The shared pages: front page, and what a visitor sees when something went wrong."""
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from tom_desc.campaigns.clock import now
-from tom_desc.campaigns.registry import campaigns
+from tom_desc.campaigns.registry import CampaignInfo, campaigns
+from tom_desc.campaigns.templatetags.navigation import page_of
 from tom_desc.mjd import utc
 from tom_desc.requestlog import request_id
 
@@ -15,12 +18,20 @@ def front_page(request: HttpRequest) -> HttpResponse:
     """What this server is; for who is logged in, the campaigns and their clocks."""
     if not request.user.is_authenticated:
         return render(request, "front.html")
-    clocks = [(campaign, now(campaign)) for campaign in campaigns()]
-    overview = [
-        {"name": campaign.name, "title": campaign.title, "clock": clock, "utc": clock.mjd and utc(clock.mjd)}
-        for campaign, clock in clocks
-    ]
+    overview = [card(campaign) for campaign in campaigns()]
     return render(request, "front.html", {"campaigns": overview})
+
+
+def card(campaign: CampaignInfo) -> dict[str, Any]:
+    """What the front page says of a campaign."""
+    clock = now(campaign)
+    return {
+        "title": campaign.title,
+        "front": page_of(campaign.name, "front"),
+        "hot": page_of(campaign.name, "hot"),
+        "clock": clock,
+        "clock_utc": utc(clock.mjd) if clock.mjd is not None else None,
+    }
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

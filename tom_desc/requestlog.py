@@ -9,7 +9,8 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
@@ -56,6 +57,8 @@ class RequestLog:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> None:
         """Our bug: the traceback goes to the log, never to the caller."""
+        if isinstance(error, (Http404, PermissionDenied, SuspiciousOperation)):
+            return  # Django answers these with a 4xx, which gets its one line like any other.
         logger.error("%s in %s %s", type(error).__name__, request.method, request.path, exc_info=error)
 
     def log(self, request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:

@@ -1,7 +1,9 @@
 """Every URL of the TOM: the shared ones, and one prefix a campaign."""
 
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from tom_desc.health import healthz
@@ -10,6 +12,7 @@ from tom_desc.routes import either
 
 urlpatterns = [
     path("", front_page, name="front"),
+    path("favicon.ico", RedirectView.as_view(url=static("icon.svg"))),
     *either("healthz", healthz, name="healthz"),
     path("accounts/", include("tom_desc.accounts.urls")),
     path("admin/", admin.site.urls),

@@ -16,11 +16,17 @@ class Now:
     mjd: float | None
     ended: bool
 
+    def at(self, mjd_now: float | None) -> float:
+        """What was asked for, else the clock; where there is none, before everything. MJD (TAI)."""
+        if mjd_now is not None:
+            return mjd_now
+        return self.mjd if self.mjd is not None else float("-inf")
+
     def hidden_after(self, user: Any) -> float | None:
         """The MJD (TAI) after which this user sees no PPDB row; None where all is open."""
         if self.ended or is_admin(user):
             return None
-        return self.mjd if self.mjd is not None else float("-inf")
+        return self.at(None)
 
     def shows_truth_to(self, user: Any) -> bool:
         return self.ended or is_admin(user)

@@ -1,0 +1,38 @@
+"""How numbers of an object are written; the rest shows on its page (test_pages)."""
+
+import math
+
+import numpy as np
+import pytest
+
+from elasticc2.dossier import in_digits_of, magnitude, rounded, shortest
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "written"),
+    [
+        (3201.2878, 39.5, "3201"),
+        (3201.2878, 3.95, "3201.3"),
+        (3201.2878, 0.395, "3201.29"),
+        (-40.0, 1012.3, "-40"),
+        (5.0, 0.0, "5.000"),
+        (5.0, math.nan, "5.000"),
+        (math.nan, 1.0, "nan"),
+    ],
+)
+def test_a_value_ends_with_the_second_digit_of_its_error(value, error, written):
+    assert in_digits_of(value, error) == written
+
+
+def test_float32_keeps_its_shortest_decimals():
+    assert shortest(np.array([3201.2878, np.nan, np.inf], np.float32)) == [3201.2878, None, None]
+
+
+def test_what_is_no_number_is_none():
+    assert rounded(math.nan, 2) is None
+    assert rounded(1.005, 2) == 1.0
+
+
+@pytest.mark.parametrize(("flux", "zeropoint"), [(None, 31.4), (100.0, None), (-1.0, 31.4)])
+def test_there_is_no_magnitude_without_a_positive_flux_and_a_zeropoint(flux, zeropoint):
+    assert magnitude(flux, zeropoint) is None
