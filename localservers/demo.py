@@ -40,12 +40,13 @@ SEASON = """
 SELECT COALESCE(ceil(percentile_disc({share}) WITHIN GROUP (ORDER BY midpointtai)), 0)
   FROM elasticc2_ppdbdiasource
 """
+# A newcomer looks at a supernova with more pleasure than at a variable star: a Ia (type 10), if there is one.
 GOOD_OBJECT = """
-SELECT f.diaobject_id
-  FROM elasticc2_diaforcedsource f
+SELECT diaobject_id
+  FROM elasticc2_diaforcedsource f JOIN elasticc2_diaobjecttruth t USING (diaobject_id)
  WHERE f.psflux > 5 * f.psfluxerr
- GROUP BY f.diaobject_id
- ORDER BY count(DISTINCT f.filtername) DESC, count(*) DESC, f.diaobject_id
+ GROUP BY diaobject_id, gentype
+ ORDER BY gentype = 10 DESC, count(DISTINCT f.filtername) DESC, count(*) DESC, diaobject_id
  LIMIT 1
 """
 

@@ -40,6 +40,7 @@ def test_pages_send_the_anonymous_to_the_login(page: str) -> None:
     assert (answer.status_code, answer["Location"]) == (302, f"/accounts/login/?next={page}")
 
 
+@pytest.mark.full
 def test_the_client_logs_in_and_asks(tom: LocalTom, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("testing\n")
@@ -48,6 +49,7 @@ def test_the_client_logs_in_and_asks(tom: LocalTom, tmp_path: Path) -> None:
     assert client.get("elasticc2/ltcv").status_code == 400
 
 
+@pytest.mark.full
 def test_the_client_says_why_it_was_not_let_in(tom: LocalTom) -> None:
     with pytest.raises(RuntimeError, match="wrong user name or password for root"):
         TomClient(url=tom.url, username="root", password="guess")
@@ -55,6 +57,7 @@ def test_the_client_says_why_it_was_not_let_in(tom: LocalTom) -> None:
         TomClient(url=tom.url, username="root")
 
 
+@pytest.mark.full
 def test_a_session_by_hand_as_published(tom: LocalTom) -> None:
     """The published example sends its token under a misspelt name; GETs must not need it."""
     session = requests.Session()

@@ -11,6 +11,7 @@ from elasticc2.cuts import CUT_VIEWS, OPEN_TABLES
 from tests.localtom import LocalTom
 from tom_desc import env
 
+pytestmark = pytest.mark.full
 FORBIDDEN = ["auth_user", "django_session", "auth_permission", "accounts_brokeraccount", "django_migrations"]
 OBJECT = """
 INSERT INTO elasticc2_ppdbdiaobject (diaobject_id, ra, decl) VALUES (7, 1, 2), (8, 1, 2);
