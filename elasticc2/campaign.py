@@ -70,6 +70,10 @@ ELASTICC2 = CampaignInfo(
     name=NAME,
     title="ELAsTiCC2",
     clock_view="elasticc2_clock",
+    latest_sent=(
+        "SELECT max(midpointtai) FROM elasticc2_ppdbalert JOIN elasticc2_ppdbdiasource USING (diasource_id)"
+        " WHERE alertsenttimestamp IS NOT NULL"
+    ),
     open_tables=cuts.OPEN_TABLES,
     cut_views=cuts.CUT_VIEWS,
 )

@@ -238,11 +238,15 @@ FROM reveal_object r JOIN elasticc2_ppdbdiaobject p USING (diaobject_id)
 WHERE NOT EXISTS (SELECT FROM elasticc2_diaobject d WHERE d.diaobject_id = r.diaobject_id)
 ON CONFLICT DO NOTHING"""
 
+# A load may commit between two statements: a source that was not there when the touched objects were found
+# waits, among the unknown ones, for the news of that load.
 SOURCES = f"""
 INSERT INTO elasticc2_diasource ({", ".join(SOURCE_COLUMNS)})
 SELECT {", ".join(f"p.{column}" for column in SOURCE_COLUMNS)}
 FROM reveal_source r JOIN elasticc2_ppdbdiasource p USING (diasource_id)
 WHERE NOT EXISTS (SELECT FROM elasticc2_diasource d WHERE d.diasource_id = r.diasource_id)
+  AND (p.diaobject_id IS NULL
+       OR EXISTS (SELECT FROM reveal_object o WHERE o.diaobject_id = p.diaobject_id))
 ON CONFLICT DO NOTHING"""
 
 # Everything up to the latest known detection that is not there yet, late arrivals included: never "after the

@@ -2,8 +2,9 @@ from django.db import migrations
 
 from tom_desc.mjd import TAI_MINUS_UTC_S, UNIX_EPOCH_MJD
 
-# The campaign's row is made here, so that there is always exactly one.
-CAMPAIGN = "INSERT INTO campaigns_campaign (name) VALUES ('elasticc2')"
+# The campaign's row is made here, so that there is always exactly one. Its unit is that of every database of
+# the original; a load into empty tables may choose another.
+CAMPAIGN = "INSERT INTO campaigns_campaign (name, zeropoint, flux_unit) VALUES ('elasticc2', 31.4, 'nJy')"
 NO_CAMPAIGN = "DELETE FROM campaigns_campaign WHERE name = 'elasticc2'"
 
 LOCK_FLAG = "INSERT INTO elasticc2_importppdbrunning (running) VALUES (false)"
@@ -22,18 +23,37 @@ FROM (SELECT ended,
       WHERE name = 'elasticc2') c"""
 
 # Whoever marks alerts sent, a command or a restored dump, moves the clock; it never looks at old rows.
+# Names are qualified because pg_restore runs with an empty search_path.
 NOTE_SENT = """
 CREATE FUNCTION elasticc2_note_sent() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     latest float8;
 BEGIN
     SELECT max(s.midpointtai) INTO latest
-    FROM marked JOIN elasticc2_ppdbdiasource s USING (diasource_id)
+    FROM marked JOIN public.elasticc2_ppdbdiasource s USING (diasource_id)
     WHERE marked.alertsenttimestamp IS NOT NULL;
-    UPDATE campaigns_campaign SET sent_mjd = latest
+    UPDATE public.campaigns_campaign SET sent_mjd = latest
     WHERE name = 'elasticc2' AND latest > coalesce(sent_mjd, '-Infinity');
     RETURN NULL;
 END $$"""
+# Alerts may come before their sources. Planned anew each time: a plan made while there was no alert would
+# read all alerts for each file of a load.
+NOTE_SENT_BEFORE = """
+CREATE FUNCTION elasticc2_note_sent_before() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    latest float8;
+BEGIN
+    EXECUTE 'SELECT max(added.midpointtai) FROM added JOIN public.elasticc2_ppdbalert a USING (diasource_id)'
+            ' WHERE a.alertsenttimestamp IS NOT NULL' INTO latest;
+    UPDATE public.campaigns_campaign SET sent_mjd = latest
+    WHERE name = 'elasticc2' AND latest > coalesce(sent_mjd, '-Infinity');
+    RETURN NULL;
+END $$"""
+TRIGGER_BEFORE = """
+CREATE TRIGGER elasticc2_note_sent_before AFTER INSERT ON elasticc2_ppdbdiasource
+REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION elasticc2_note_sent_before()"""
+DROP_TRIGGER_BEFORE = "DROP TRIGGER elasticc2_note_sent_before ON elasticc2_ppdbdiasource"
+
 TRIGGER = """
 CREATE TRIGGER elasticc2_note_sent_{event} AFTER {event} ON elasticc2_ppdbalert
 REFERENCING NEW TABLE AS marked FOR EACH STATEMENT EXECUTE FUNCTION elasticc2_note_sent()"""
@@ -54,4 +74,6 @@ class Migration(migrations.Migration):
             migrations.RunSQL(TRIGGER.format(event=event), DROP_TRIGGER.format(event=event))
             for event in ("INSERT", "UPDATE")
         ),
+        migrations.RunSQL(NOTE_SENT_BEFORE, "DROP FUNCTION elasticc2_note_sent_before()"),
+        migrations.RunSQL(TRIGGER_BEFORE, DROP_TRIGGER_BEFORE),
     ]

@@ -136,7 +136,7 @@ def test_error_pages_can_be_made_without_a_request():
 
 
 def test_the_menu_has_every_campaign_that_has_pages(monkeypatch):
-    without_pages = CampaignInfo(name="nowhere", title="Nowhere", clock_view="v")
+    without_pages = CampaignInfo(name="nowhere", title="Nowhere", clock_view="v", latest_sent="")
     all_campaigns = [*campaigns(), without_pages]
     monkeypatch.setattr(navigation, "campaigns", lambda: all_campaigns)
     assert [link.title for link in navigation.campaign_links()] == ["ELAsTiCC2"]

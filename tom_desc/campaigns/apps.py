@@ -15,7 +15,7 @@ class CampaignsConfig(AppConfig):
         post_migrate.connect(grant_after_migrate, sender=self, dispatch_uid="campaigns.grants")
 
 
-def step_aside(*, using: str, plan: list[Any], **signal: Any) -> None:
+def step_aside(*, using: str, plan: list[Any] | None = None, **signal: Any) -> None:
     """The SQL users' views would stand in a migration's way."""
     from tom_desc.campaigns.grants import drop_views
 
@@ -23,7 +23,7 @@ def step_aside(*, using: str, plan: list[Any], **signal: Any) -> None:
         drop_views(using=using)
 
 
-def grant_after_migrate(*, using: str, plan: list[Any], **signal: Any) -> None:
+def grant_after_migrate(*, using: str, plan: list[Any] | None = None, **signal: Any) -> None:
     """A migration may have made tables: the roles, where there are any, get their grants again."""
     from tom_desc.campaigns.grants import grant_sql_roles
 

@@ -32,6 +32,15 @@ class Now:
         return self.ended or is_admin(user)
 
 
+def recount_sent(campaign: CampaignInfo) -> None:
+    """Set what triggers keep from all alerts: after somebody unmarked some, or restored without triggers."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE campaigns_campaign SET sent_mjd = ({campaign.latest_sent}) WHERE name = %s",
+            (campaign.name,),
+        )
+
+
 def now(campaign: CampaignInfo) -> Now:
     """The campaign's clock, read once by a view or a command and handed down from there."""
     with connection.cursor() as cursor:

@@ -11,6 +11,8 @@ class CampaignInfo:
     ----------
     clock_view
         A view with one row: ``mjd_now`` (MJD TAI; NULL while nothing is loaded) and ``ended``.
+    latest_sent
+        Query of the greatest midpointtai of a sent alert, over all alerts.
     open_tables
         Tables that every SQL user may read.
     cut_views
@@ -20,6 +22,7 @@ class CampaignInfo:
     name: str
     title: str
     clock_view: str
+    latest_sent: str
     open_tables: tuple[str, ...] = ()
     cut_views: dict[str, str] = field(default_factory=dict)
 

@@ -61,6 +61,17 @@ def test_alerts_that_arrive_marked_as_from_a_dump_move_the_clock() -> None:
     assert now(ELASTICC2).mjd == 60020.0
 
 
+def test_setting_the_sent_clock_counts_all_alerts_again() -> None:
+    first, _, third = add_object(7, POINTS)
+    mark_sent(first, third)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE elasticc2_ppdbalert SET alertsenttimestamp = NULL WHERE alert_id = %s", (third,)
+        )
+    campaign("--clock", "sent")
+    assert now(ELASTICC2).mjd == 60000.0
+
+
 def test_setting_one_thing_leaves_the_others(capsys: pytest.CaptureFixture[str]) -> None:
     campaign("--clock", "sent")
     campaign("--ended", "yes")

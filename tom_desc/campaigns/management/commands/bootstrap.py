@@ -9,12 +9,17 @@ from django.db import connection
 
 from tom_desc.accounts.groups import make_groups
 from tom_desc.campaigns.grants import grant_sql_roles
+from tom_desc.campaigns.registry import campaigns
+from tom_desc.partitions import repair_sequences
 
 TEST_PASSWORD = "testing"
 
 
 class Command(BaseCommand):
-    help = "Make the groups and the SQL roles with their grants. Run it again as often as you like."
+    help = (
+        "Make the groups and the SQL roles with their grants, and move sequences past what an import brought."
+        " Run it again as often as you like."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -32,6 +37,8 @@ class Command(BaseCommand):
             )
         make_groups()
         grant_sql_roles(create=True)
+        for info in campaigns():
+            repair_sequences(f"{info.name}_")
         made = make_test_accounts() if options["test_accounts"] else []
         self.stdout.write("groups, SQL roles and grants are in place" + "".join(f"; {name}" for name in made))
 

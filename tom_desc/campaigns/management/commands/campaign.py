@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tom_desc.campaigns.clock import now
+from tom_desc.campaigns.clock import now, recount_sent
 from tom_desc.campaigns.models import Campaign
 from tom_desc.campaigns.registry import campaign, campaigns
 from tom_desc.mjd import utc
@@ -31,6 +31,8 @@ class Command(BaseCommand):
         rows = Campaign.objects.filter(name=options["name"])
         if changes and not rows.update(**changes):
             raise CommandError(f"campaign {options['name']} has no row: run manage.py migrate")
+        if options["clock"] == Campaign.Clock.SENT:
+            recount_sent(campaign(options["name"]))
         self.show(rows.get())
 
     def show(self, row: Campaign) -> None:
