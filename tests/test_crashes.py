@@ -34,6 +34,9 @@ BATCH = 50
 PUBLISHED_MS = 1_700_000_000_000
 SEED = int(os.environ.get("TOM_CRASH_SEED", random.SystemRandom().randrange(10**6)))
 
+# How many kills one run has to survive.
+OFTEN = [3, pytest.param(25, marks=pytest.mark.soak)]
+
 PPDB = ("ppdbdiaobject", "ppdbdiasource", "ppdbdiaforcedsource", "ppdbalert", "diaobjecttruth")
 # Ids that count up are not the same in two runs; what they stand for is.
 LOADED = {f"elasticc2_{table}": "*" for table in PPDB} | {
@@ -228,11 +231,12 @@ WHOLE_FILES = """
            = (SELECT coalesce(sum(cardinality(diaobject_ids)), 0) FROM elasticc2_loadnews)"""
 
 
+@pytest.mark.parametrize("kills", OFTEN)
 def test_a_killed_loader_leaves_whole_files_and_goes_on(
-    tom: LocalTom, calm: Uninterrupted, dice: random.Random
+    tom: LocalTom, calm: Uninterrupted, dice: random.Random, kills: int
 ) -> None:
     killed = []
-    for moment in moments(dice, 3):
+    for moment in moments(dice, kills):
         killed.append(moment.kill(tom.start(*calm.load), lambda: tom.counts("ppdbdiaobject")[0] / 60))
         assert tom.one(WHOLE_FILES)
     assert any(killed)
@@ -256,13 +260,14 @@ def test_a_loader_whose_worker_is_killed_fails_and_goes_on_when_started_again(
     assert contents(tom, LOADED) == calm.of(LOADED)
 
 
+@pytest.mark.parametrize("kills", OFTEN)
 def test_a_client_that_puts_again_what_was_not_answered_loses_nothing(
-    loaded_tom: LocalTom, calm: Uninterrupted, dice: random.Random
+    loaded_tom: LocalTom, calm: Uninterrupted, dice: random.Random, kills: int
 ) -> None:
     tom = loaded_tom
     putter = Putter(tom, batches(calm.messages))
     interrupted = []
-    for moment in moments(dice, 2):
+    for moment in moments(dice, kills):
         with ThreadPoolExecutor(1) as pool:
             putting = pool.submit(putter.put)
             moment.wait(lambda: len(putter.answered) / len(putter.batches), putting.done)
@@ -298,13 +303,14 @@ def check_all_is_revealed(tom: LocalTom, calm: Uninterrupted) -> None:
     assert contents(tom, REVEALED) == calm.of(REVEALED)
 
 
+@pytest.mark.parametrize("kills", OFTEN)
 def test_a_killed_reveal_forgets_nothing_and_goes_on(
-    heard_tom: LocalTom, calm: Uninterrupted, dice: random.Random
+    heard_tom: LocalTom, calm: Uninterrupted, dice: random.Random, kills: int
 ) -> None:
     tom = heard_tom
     sources = len(calm.messages) // 2
     killed = []
-    for moment in moments(dice, 3):
+    for moment in moments(dice, kills):
         revealing = start_shell(tom, REVEAL_IN_SMALL_CHUNKS)
         killed.append(moment.kill(revealing, lambda: tom.counts("diasource")[0] / sources))
         assert tom.one(HEARD_AND_FORGOTTEN) == 0

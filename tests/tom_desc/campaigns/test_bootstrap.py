@@ -30,10 +30,10 @@ def test_test_accounts_are_refused_elsewhere(django_user_model: Any) -> None:
 
 def test_sequences_go_on_after_what_an_import_brought() -> None:
     with connection.cursor() as cursor:
-        cursor.execute("INSERT INTO elasticc2_brokernews (news_id, diasource_ids) VALUES (77, '{5}')")
+        cursor.execute("INSERT INTO elasticc2_brokernews (news_id, diasource_ids) VALUES (10000000, '{5}')")
         call_command("bootstrap")
         cursor.execute("INSERT INTO elasticc2_brokernews (diasource_ids) VALUES ('{6}') RETURNING news_id")
-        assert cursor.fetchone() == (78,)
+        assert cursor.fetchone() == (10000001,)
 
 
 def test_the_groups_have_their_permissions() -> None:

@@ -1,7 +1,5 @@
-"""Survey files to test on: the real ones where they are at hand, a small made one, a simulated one."""
+"""Survey files to test on: a small made one, a simulated one."""
 
-import os
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,22 +9,7 @@ from astropy.io import fits
 
 from tom_desc.snana.simulate import simulate_survey
 
-CHECKOUT = Path(__file__).resolve().parents[3]
-ARCHIVE = "elasticc2_alert_test_data.tar.bz2"
 LAST_MJD = 61000.7
-
-
-@pytest.fixture(scope="session")
-def real_directories(tmp_path_factory):
-    """The three directories of the real test data."""
-    data = Path(os.environ.get("TOM_TEST_DATA", CHECKOUT.parent / "shared" / "data"))
-    archive = next((path for path in (data / "snana" / ARCHIVE, data / ARCHIVE) if path.is_file()), None)
-    if archive is None:
-        pytest.skip(f"no real survey files: {ARCHIVE} is not below {data} (set TOM_TEST_DATA)")
-    target = tmp_path_factory.mktemp("real")
-    with tarfile.open(archive) as tar:
-        tar.extractall(target, filter="data")
-    return sorted(path for path in (target / ARCHIVE.split(".")[0]).iterdir() if path.is_dir())
 
 
 @pytest.fixture(scope="session")

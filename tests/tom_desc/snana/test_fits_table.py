@@ -26,8 +26,8 @@ def test_rows_are_those_that_astropy_wrote(tmp_path, rows):
         assert read[name].astype(rows.dtype[name]).tobytes() == rows[name].tobytes()
 
 
-def test_real_files_read_as_astropy_reads_them(real_directories):
-    for path in sorted(real_directories[0].glob("*-000[1-4]_*.FITS.gz")):
+def test_real_files_read_as_astropy_reads_them(real_survey_directories):
+    for path in sorted(real_survey_directories[0].glob("*-000[1-4]_*.FITS.gz")):
         table = read_fits_table(path)
         with fits.open(path, memmap=False) as hdus:
             expected = hdus[1].data.view(np.ndarray)

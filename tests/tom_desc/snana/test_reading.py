@@ -18,8 +18,8 @@ def heads(directories):
 
 
 @pytest.fixture(scope="module")
-def real_files(real_directories):
-    return {head: read_survey_file(head) for head in heads(real_directories)}
+def real_files(real_survey_directories):
+    return {head: read_survey_file(head) for head in heads(real_survey_directories)}
 
 
 def astropy_tables(head):
@@ -27,12 +27,12 @@ def astropy_tables(head):
     return fits.getdata(head, 1), fits.getdata(phot, 1)
 
 
-def test_real_files_have_the_documented_numbers(real_files, real_directories):
+def test_real_files_have_the_documented_numbers(real_files, real_survey_directories):
     files = real_files.values()
     assert sum(len(file.objects["diaobject_id"]) for file in files) == 346
     assert sum(len(file.photometry["psflux"]) for file in files) == 52_172
     assert sum(file.photometry["detected"].sum() for file in files) == 1_862
-    truths = [read_truth(directory / f"{directory.name}.DUMP") for directory in real_directories]
+    truths = [read_truth(directory / f"{directory.name}.DUMP") for directory in real_survey_directories]
     assert sum(len(truth["diaobject_id"]) for truth in truths) == 346
 
 
@@ -102,8 +102,8 @@ def test_sentinels_are_kept(real_files):
         assert set(objects["hostgal_sqradius"]) <= {np.float32(-9999)}
 
 
-def test_real_truth_has_the_values_of_the_file(real_directories):
-    for directory in real_directories:
+def test_real_truth_has_the_values_of_the_file(real_survey_directories):
+    for directory in real_survey_directories:
         dump = directory / f"{directory.name}.DUMP"
         names, *rows = [
             line.split()[1:]

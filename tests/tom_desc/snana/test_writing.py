@@ -33,9 +33,9 @@ def test_pointers_leave_out_the_separator_rows(tmp_path):
     assert rows["BAND"][[2, 6]].tolist() == ["-", "-"]
 
 
-def test_the_columns_are_those_of_the_real_files(tmp_path, real_directories):
+def test_the_columns_are_those_of_the_real_files(tmp_path, real_survey_directories):
     for model, quantiles in (("K17", True), ("flare", False)):
-        real = next(directory for directory in real_directories if directory.name.endswith(model))
+        real = next(directory for directory in real_survey_directories if directory.name.endswith(model))
         for mine, kind in zip(written(tmp_path, quantiles=quantiles), ("HEAD", "PHOT"), strict=True):
             expected, extname = columns_of(next(real.glob(f"*-0001_{kind}.FITS.gz")))
             expected = [c for c in expected if not c[0].startswith(("SIM_HOSTLIB(", "SIM_GALFRAC"))]
