@@ -5,7 +5,7 @@ Until alerts travel through Kafka, answering them is also what marks them sent a
 
 import io
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from elasticc2.alerts import AlertAssembler, mark_sent, unsent_slices
 from tom_desc import bulkcopy
 from tom_desc.streams.fakebroker import PretendClassifier
 from tom_desc.streams.schemas import ALERT, schema
+from tom_desc.tally import Tally
 
 # The rows of elasticc2_brokermessage have an index by source; the classifier's id is looked up beforehand.
 UNANSWERED = """
@@ -52,16 +53,13 @@ class Receipt:
 
 
 @dataclass(frozen=True)
-class Tally:
+class Answered(Tally):
     """What a pass has done so far."""
 
     alerts: int = 0
     messages: int = 0
     stored: int = 0
     duplicates: int = 0
-
-    def __add__(self, other: "Tally") -> "Tally":
-        return Tally(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
     def __str__(self) -> str:
         counts = [f"{count} {name}" for name, count in asdict(self).items()]
@@ -84,7 +82,7 @@ def answer_unsent(
     through_mjd: float,
     batch: int,
     now: Callable[[], datetime],
-) -> Iterator[Tally]:
+) -> Iterator[Answered]:
     """Answer the unsent alerts in order of time, marking each batch sent once its answers are accepted.
 
     A pass that ends between the two answers that batch again the next time: the same messages, which the
@@ -106,7 +104,7 @@ def answer_unsent(
         messages = answers(classifiers, [(*ids, milliseconds(moment)) for ids in sources], moment)
         receipt = put(messages)
         mark_sent(cursor, alert_ids, moment)
-        yield Tally(len(alert_ids), len(messages), receipt.stored, receipt.duplicates)
+        yield Answered(len(alert_ids), len(messages), receipt.stored, receipt.duplicates)
 
 
 def read_source(alert: bytes) -> tuple[int, int]:
@@ -139,7 +137,7 @@ def answer_sent(
     through_mjd: float,
     batch: int,
     now: Callable[[], datetime],
-) -> Iterator[Tally]:
+) -> Iterator[Answered]:
     """Answer the alerts that were sent and that this classifier has not answered yet; marks nothing."""
     bounds = unanswered_bounds(cursor, classifier, through_mjd) | {"limit": batch}
     while len(rows := unanswered(cursor, bounds)):
@@ -147,7 +145,7 @@ def answer_sent(
         alerts = rows[["alert_id", "diasource_id", "published_ms"]].tolist()
         messages = answers([classifier], alerts, moment)
         receipt = put(messages)
-        yield Tally(len(alerts), len(messages), receipt.stored, receipt.duplicates)
+        yield Answered(len(alerts), len(messages), receipt.stored, receipt.duplicates)
         bounds |= {"after_mjd": float(rows[-1]["midpointtai"]), "after_id": int(rows[-1]["diasource_id"])}
 
 

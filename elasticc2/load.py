@@ -8,7 +8,7 @@ import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from tom_desc.bulkcopy import Column, copy_in, insert_new
 from tom_desc.campaigns.models import Campaign
 from tom_desc.partitions import analyze_if_grown
 from tom_desc.snana.reading import BadSurveyFile, SurveyFile, read_survey_file, read_truth
+from tom_desc.tally import Tally
 
 PPDB, TRAINING = "ppdb", "training"
 HEAD_PATTERN = "*HEAD.FITS.gz"
@@ -60,7 +61,7 @@ class LoadOptions:
 
 
 @dataclass(frozen=True)
-class Counts:
+class Counts(Tally):
     """Rows read or added, by table."""
 
     objects: int = 0
@@ -68,9 +69,6 @@ class Counts:
     forced: int = 0
     alerts: int = 0
     truth: int = 0
-
-    def __add__(self, other: "Counts") -> "Counts":
-        return Counts(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
     def __str__(self) -> str:
         return (

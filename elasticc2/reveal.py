@@ -7,7 +7,7 @@ their rows, so that the outcome does not depend on the order in which things arr
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from elasticc2.campaign import FORCED_COLUMNS, OBJECT_COLUMNS, SOURCE_COLUMNS
 from elasticc2.summaries import summarise
 from tom_desc.partitions import analyze_if_grown
+from tom_desc.tally import Tally
 
 # Key of the advisory lock: one reveal at a time.
 LOCK = 0x65320001
@@ -27,16 +28,13 @@ class AlreadyRunning(Exception):
 
 
 @dataclass(frozen=True)
-class Revealed:
+class Revealed(Tally):
     """Rows added to the TOM's tables, and sources that the PPDB does not have."""
 
     objects: int = 0
     sources: int = 0
     forced: int = 0
     unknown: int = 0
-
-    def __add__(self, other: "Revealed") -> "Revealed":
-        return Revealed(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
     def __str__(self) -> str:
         return (

@@ -5,7 +5,7 @@ import pytest
 from django.db import connection
 
 from elasticc2.alerts import count_unsent, unsent_alerts
-from elasticc2.answers import Receipt, Tally, answer_sent, answer_unsent, count_unanswered
+from elasticc2.answers import Answered, Receipt, answer_sent, answer_unsent, count_unanswered
 from tom_desc.streams.fakebroker import ALWAYS_THE_SAME, NUGENT, RANDOM_SN_TYPE
 
 START = datetime(2023, 4, 1, tzinfo=UTC)
@@ -52,7 +52,7 @@ def answer_all(cursor, put, *, classifiers=BOTH, through_mjd=60578.0, batch=100)
     passed = answer_unsent(
         cursor, put, classifiers=classifiers, through_mjd=through_mjd, batch=batch, now=Clock()
     )
-    return sum(passed, Tally())
+    return sum(passed, Answered())
 
 
 def answer_all_sent(cursor, put, *, through_mjd=60578.0, batch=100):
@@ -64,7 +64,7 @@ def answer_all_sent(cursor, put, *, through_mjd=60578.0, batch=100):
         batch=batch,
         now=Clock(START + timedelta(days=1)),
     )
-    return sum(passed, Tally())
+    return sum(passed, Answered())
 
 
 def count(cursor, condition="true"):
@@ -73,8 +73,8 @@ def count(cursor, condition="true"):
 
 
 def test_both_classifiers_answer_every_unsent_alert_once(cursor, put):
-    assert answer_all(cursor, put) == Tally(alerts=545, messages=1090, stored=1090, duplicates=0)
-    assert answer_all(cursor, put) == Tally()
+    assert answer_all(cursor, put) == Answered(alerts=545, messages=1090, stored=1090, duplicates=0)
+    assert answer_all(cursor, put) == Answered()
     cursor.execute(
         "SELECT count(*) FROM elasticc2_ppdbalert a WHERE (a.alertsenttimestamp IS NOT NULL) <>"
         " ((SELECT count(*) FROM elasticc2_brokermessage m WHERE m.alert_id = a.alert_id) = 2)"
@@ -103,7 +103,7 @@ def test_alerts_are_answered_in_order_of_time(cursor, put):
 def test_answering_an_alert_again_is_the_same_message(cursor, put):
     answer_all(cursor, put)
     cursor.execute("UPDATE elasticc2_ppdbalert SET alertsenttimestamp = NULL")
-    assert answer_all(cursor, put) == Tally(alerts=545, messages=1090, stored=0, duplicates=1090)
+    assert answer_all(cursor, put) == Answered(alerts=545, messages=1090, stored=0, duplicates=1090)
     assert count(cursor) == 1090
 
 
@@ -145,7 +145,7 @@ def test_the_api_classifier_answers_an_alert_once(cursor, put):
     left = count_unanswered(cursor, classifier=ALWAYS_THE_SAME, through_mjd=60578)
     assert 0 < left < 545
     assert answer_all_sent(cursor, put).stored == left
-    assert answer_all_sent(cursor, put) == Tally()
+    assert answer_all_sent(cursor, put) == Answered()
     assert count_unanswered(cursor, classifier=ALWAYS_THE_SAME, through_mjd=60578) == 0
 
 
@@ -159,4 +159,4 @@ def test_the_api_classifier_has_the_times_in_order(cursor, put):
 
 
 def test_a_tally_says_what_was_done():
-    assert str(Tally(1, 2, 3, 4)) == "1 alerts, 2 messages, 3 stored, 4 duplicates"
+    assert str(Answered(1, 2, 3, 4)) == "1 alerts, 2 messages, 3 stored, 4 duplicates"

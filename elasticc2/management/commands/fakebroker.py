@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
 from elasticc2.alerts import count_unsent
-from elasticc2.answers import Receipt, Tally, answer_sent, answer_unsent, count_unanswered
+from elasticc2.answers import Answered, Receipt, answer_sent, answer_unsent, count_unanswered
 from tom_client import TomClient
 from tom_desc.progress import progress
 from tom_desc.streams.fakebroker import ALWAYS_THE_SAME, CLASSIFIERS, PretendClassifier
@@ -64,11 +64,11 @@ class Command(BaseCommand):
                 tallies = answer_unsent(cursor, put, classifiers=classifiers, **how)
             self.run_through(tallies, batches=-(-waiting // options["batch"]))
 
-    def run_through(self, tallies: Iterator[Tally], *, batches: int) -> None:
+    def run_through(self, tallies: Iterator[Answered], *, batches: int) -> None:
         """Add up the batches, until there are no more or SIGTERM asks to stop after the one in hand."""
         stopping: list[int] = []
         before = signal.signal(signal.SIGTERM, lambda number, frame: stopping.append(number))
-        done = Tally()
+        done = Answered()
         try:
             for tally in progress(tallies, total=batches, what="batches answered", stream=sys.stderr):
                 done += tally
