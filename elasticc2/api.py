@@ -2,18 +2,20 @@
 
 from typing import Any
 
-import orjson
 from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.request import Request
 
 from elasticc2 import lightcurves
 from elasticc2.alerts import reconstruct
 from elasticc2.campaign import ELASTICC2, HOSTINFO_COLUMNS
 from elasticc2.ingest import ingest
+from elasticc2.messages import CONDITIONS, broker_message, broker_messages
 from tom_desc.accounts.models import BrokerAccount
 from tom_desc.campaigns.clock import now
-from tom_desc.jsonpost import JsonPost, Refusal, body
+from tom_desc.jsonpost import JsonPost, Refusal, body, json_answer
 from tom_desc.requestfields import Anything, Number, ObjectIds, Truthy
 from tom_desc.streams.classifications import check
 
@@ -243,6 +245,11 @@ class GetAlert(JsonPost):
             raise Refusal(error.args[0], status=404) from error
 
 
+# One answer's length is bounded; a longer list is fetched by offset.
+MOST_MESSAGES = 10_000
+FILTERS = (*CONDITIONS, "offset", "num")
+
+
 class BrokerMessageRecord(serializers.Serializer[Any]):
     """A brokerClassification v0.9.1 record as JSON. Timestamps are milliseconds since 1970."""
 
@@ -275,14 +282,61 @@ class PutReply(serializers.Serializer[Any]):
     rejected = RejectedMessage(many=True)
 
 
+class MessageFilters(serializers.Serializer[Any]):
+    alertid = ObjectIds(required=False, help_text="messages on these alerts")
+    objectid = ObjectIds(required=False, help_text="messages on sources of these objects")
+    sourceid = ObjectIds(required=False, help_text="messages on these sources")
+    offset = serializers.IntegerField(default=0, min_value=0, help_text="skip so many")
+    num = serializers.IntegerField(
+        default=100, min_value=1, max_value=MOST_MESSAGES, help_text="give so many"
+    )
+
+
+class FoundMessages(serializers.Serializer[Any]):
+    offset = serializers.IntegerField()
+    num = serializers.IntegerField()
+    count = serializers.IntegerField(help_text="messages in this answer")
+    totalcount = serializers.IntegerField(help_text="messages that pass the filters")
+    brokermessages = serializers.ListField(child=serializers.DictField())
+
+
+def in_url(text: str) -> dict[str, Any]:
+    """Filters written as ``key=value`` between slashes; several ids are parted by commas."""
+    filters: dict[str, Any] = {}
+    for part in text.strip("/").split("/"):
+        key, equals, value = part.partition("=")
+        if not equals or key not in FILTERS:
+            raise Refusal(f"{part}: the filters are {', '.join(FILTERS)}, as in alertid=1,2")
+        filters[key] = value.split(",") if key in CONDITIONS else value
+    return filters
+
+
 class BrokerMessages(JsonPost):
-    """Broker messages. PUT one record or a list; the same message again is stored once."""
+    """Broker messages. GET or POST finds them, PUT stores one record or a list of them, each once."""
 
-    http_method_names = ("put", "options")
-    request_serializer = BrokerMessageRecord
-    response_serializer = PutReply
+    http_method_names = ("get", "post", "put", "options")
+    request_serializer = MessageFilters
+    response_serializer = FoundMessages
+    unknown_keys = "Unknown parameters: {keys}"
 
-    def put(self, request: Request) -> HttpResponse:
+    def post(self, request: Request, **in_path: Any) -> HttpResponse:
+        if "message_id" in in_path:
+            return json_answer(broker_message(in_path["message_id"]))
+        asked = body(request) if request.body else {}
+        if not isinstance(asked, dict):
+            raise Refusal("the body must be a JSON object")
+        written = "/".join(
+            [in_path.get("filters", ""), *(f"{key}={value}" for key, value in request.GET.items())]
+        ).strip("/")
+        parameters = self.parameters(asked | (in_url(written) if written else {}))
+        page, total = broker_messages(**parameters)
+        reply = {"offset": parameters["offset"], "num": parameters["num"], "totalcount": total}
+        return json_answer(reply | {"count": len(page), "brokermessages": page})
+
+    @extend_schema(request=BrokerMessageRecord, responses={201: PutReply})
+    def put(self, request: Request, **in_path: Any) -> HttpResponse:
+        if in_path:
+            raise MethodNotAllowed("PUT")
         if not request.user.has_perm("accounts.elasticc_broker"):
             raise Refusal("403 Forbidden: this account may not PUT broker messages", status=403)
         data = body(request)
@@ -293,7 +347,7 @@ class BrokerMessages(JsonPost):
             raise Refusal("\n".join(reasons) or "there is no message in the request")
         if "dry_run" in request.GET:
             would = {"num_valid": len(batch), "num_rejected": len(rejects), "rejected": rejected}
-            return HttpResponse(orjson.dumps({"status": "ok", **would}), content_type="application/json")
+            return json_answer({"status": "ok", **would})
         stored = ingest(batch)
         answer = {
             "brokerMessageId": stored.first_id,
@@ -302,7 +356,7 @@ class BrokerMessages(JsonPost):
             "num_rejected": len(rejects),
             "rejected": rejected,
         }
-        response = HttpResponse(orjson.dumps(answer), status=201, content_type="application/json")
+        response = json_answer(answer, status=201)
         response["Location"] = f"{request.build_absolute_uri(request.path).rstrip('/')}/{stored.first_id}"
         return response
 

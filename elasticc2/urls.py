@@ -19,4 +19,6 @@ urlpatterns = [
     *either("gethotsne", api.HotSupernovae.as_view()),
     *either("getalert", api.GetAlert.as_view(), name="getalert"),
     *either("brokermessage/", api.BrokerMessages.as_view(), name="brokermessage"),
+    *either("brokermessage/<int:message_id>/", api.BrokerMessages.as_view()),
+    path("brokermessage/<path:filters>", api.BrokerMessages.as_view()),
 ]

@@ -59,8 +59,7 @@ class JsonPost(APIView):
     def post(self, request: Request, **in_path: Any) -> HttpResponse:
         parameters = self.parameters(body(request))
         answer = self.answer(request, **in_path, **parameters)
-        content = answer if isinstance(answer, bytes) else orjson.dumps(answer, option=JSON)
-        return HttpResponse(content, content_type="application/json")
+        return json_answer(answer)
 
     def get(self, request: Request, **in_path: Any) -> HttpResponse:
         if not self.reading:
@@ -110,6 +109,12 @@ class JsonPost(APIView):
         raise exc
 
 
+def json_answer(answer: Any, *, status: int = 200) -> HttpResponse:
+    """An answer: bytes of JSON, or what orjson makes JSON of."""
+    content = answer if isinstance(answer, bytes) else orjson.dumps(answer, option=JSON)
+    return HttpResponse(content, status=status, content_type="application/json")
+
+
 def body(request: Request) -> Any:
     """The decoded body, whatever its Content-Type says.
 
@@ -133,7 +138,7 @@ def refused(request: Request, status: int, sentence: str, *, hint: str = "", **m
     """An error as scripts print it: plain text, or JSON where that is asked for."""
     if "application/json" in request.META.get("HTTP_ACCEPT", ""):
         answer = {"status": "error", "error": sentence} | ({"hint": hint} if hint else {}) | more
-        return HttpResponse(orjson.dumps(answer), status=status, content_type="application/json")
+        return json_answer(answer, status=status)
     return HttpResponse(sentence, status=status, content_type="text/plain; charset=utf-8")
 
 

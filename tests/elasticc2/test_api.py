@@ -388,8 +388,8 @@ def test_a_post_needs_the_csrf_token_but_no_referer(astronomer: Any, secure: boo
     assert client.post("/elasticc2/ltcv", **asked, headers=foreign).status_code == 403
 
 
-def test_what_changes_something_is_not_asked_by_get(broker: Any) -> None:
-    assert Ask(broker).client.get("/elasticc2/brokermessage/").status_code == 405
+def test_a_stored_message_is_not_put_over(broker: Any) -> None:
+    assert Ask(broker).client.put("/elasticc2/brokermessage/5/", message(31)).status_code == 405
 
 
 def test_every_user_is_public() -> None:
