@@ -16,7 +16,7 @@ from elasticc2.messages import CONDITIONS, broker_message, broker_messages
 from tom_desc.accounts.models import BrokerAccount
 from tom_desc.campaigns.clock import now
 from tom_desc.jsonpost import JsonPost, Refusal, body, json_answer
-from tom_desc.requestfields import Anything, Number, ObjectIds, Truthy
+from tom_desc.requestfields import MAX_ID, Anything, Number, ObjectIds, Truthy
 from tom_desc.streams.classifications import check
 
 FORMATS = (0, 1, 2)
@@ -286,7 +286,7 @@ class MessageFilters(serializers.Serializer[Any]):
     alertid = ObjectIds(required=False, help_text="messages on these alerts")
     objectid = ObjectIds(required=False, help_text="messages on sources of these objects")
     sourceid = ObjectIds(required=False, help_text="messages on these sources")
-    offset = serializers.IntegerField(default=0, min_value=0, help_text="skip so many")
+    offset = serializers.IntegerField(default=0, min_value=0, max_value=MAX_ID, help_text="skip so many")
     num = serializers.IntegerField(
         default=100, min_value=1, max_value=MOST_MESSAGES, help_text="give so many"
     )
