@@ -11,6 +11,9 @@ from typing import Any
 
 import requests
 
+# The server gives up on a query sooner.
+TIMEOUT_S = 600
+
 
 class TomClient:
     """A logged-in session with a TOM.
@@ -48,7 +51,7 @@ class TomClient:
     def connect(self) -> None:
         """Log in; later requests carry the session and its CSRF token."""
         login = f"{self.url}/accounts/login/"
-        page = self.session.get(login)
+        page = self.session.get(login, timeout=TIMEOUT_S)
         if page.status_code != 200:
             raise RuntimeError(f"{login} answered {page.status_code}: {page.text[:200]}")
         form = {
@@ -56,7 +59,7 @@ class TomClient:
             "password": self.password,
             "csrfmiddlewaretoken": self.session.cookies["csrftoken"],
         }
-        answer = self.session.post(login, data=form)
+        answer = self.session.post(login, data=form, timeout=TIMEOUT_S)
         if answer.status_code != 200:
             raise RuntimeError(f"logging in as {self.username} was answered {answer.status_code}")
         if "Please enter a correct" in answer.text:
@@ -64,7 +67,8 @@ class TomClient:
         self.session.headers["X-CSRFToken"] = self.session.cookies["csrftoken"]
 
     def request(self, method: str, page: str, **kwargs: Any) -> requests.Response:
-        """Any request to ``url/page``; keywords are those of ``requests``."""
+        """Any request to ``url/page``; keywords are those of ``requests``. Waits ten minutes at most."""
+        kwargs.setdefault("timeout", TIMEOUT_S)
         return self.session.request(method, f"{self.url}/{page.lstrip('/')}", **kwargs)
 
     def get(self, page: str, **kwargs: Any) -> requests.Response:
@@ -81,4 +85,7 @@ def first_line(passwordfile: str | Path | None) -> str:
     """The password in a file."""
     if passwordfile is None:
         raise RuntimeError("give either password or passwordfile")
-    return Path(passwordfile).expanduser().read_text().splitlines()[0].strip()
+    lines = Path(passwordfile).expanduser().read_text().splitlines()
+    if not lines or not lines[0].strip():
+        raise RuntimeError(f"the first line of {passwordfile} should be the password; it is empty")
+    return lines[0].strip()

@@ -1,7 +1,9 @@
 """The JSON endpoints of ELAsTiCC2."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -15,8 +17,9 @@ from elasticc2.ingest import ingest
 from elasticc2.messages import CONDITIONS, broker_message, broker_messages
 from tom_desc.accounts.models import BrokerAccount
 from tom_desc.campaigns.clock import now
+from tom_desc.env import NO, YES
 from tom_desc.jsonpost import JsonPost, Refusal, body, json_answer
-from tom_desc.requestfields import MAX_ID, Anything, Number, ObjectIds, Truthy
+from tom_desc.requestfields import Anything, Number, ObjectIds, Truthy
 from tom_desc.streams.classifications import check
 
 FORMATS = (0, 1, 2)
@@ -26,11 +29,18 @@ def return_format(value: Any, sentence: str) -> int:
     """0, 1 or 2, as a number or a text of one."""
     try:
         chosen = int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         chosen = -1
     if chosen not in FORMATS:
         raise Refusal(sentence.format(value=value))
     return chosen
+
+
+def bounded(objectids: Sequence[int]) -> None:
+    """Refuse more objects than one answer can have."""
+    most = settings.LIGHT_CURVE_OBJECTS
+    if len(objectids) > most:
+        raise Refusal(f"these are {len(objectids)} objects; one answer has {most} at most", status=413)
 
 
 class Photometry(serializers.Serializer[Any]):
@@ -101,6 +111,7 @@ class LightCurveView(JsonPost):
 
     def answer(self, request: Request, **asked: Any) -> Any:
         mjd_now = asked.get("mjd_now")
+        bounded(asked["objectids"])
         curves = lightcurves.light_curves(
             objectids=asked["objectids"], until_mjd=mjd_now, spectra_until_mjd=now(ELASTICC2).at(mjd_now)
         )
@@ -130,7 +141,10 @@ class HotRequest(serializers.Serializer[Any]):
     )
     include_hostinfo = Truthy(help_text="add 15 columns of the first host")
     min_snr = Number(
-        required=False, allow_null=True, help_text="also asks for a forced point of this S/N in the window"
+        most=1e6,
+        required=False,
+        allow_null=True,
+        help_text="also asks for a forced point of this S/N in the window",
     )
     cheat_gentypes = Anything(
         required=False, help_text="only these true types; for admins until the campaign ends"
@@ -142,7 +156,7 @@ class HotRequest(serializers.Serializer[Any]):
     def validate_cheat_gentypes(self, value: Any) -> list[int] | None:
         if value is not None and not isinstance(value, list):
             raise Refusal("Error, cheat_gentypes must be a list")
-        if value is not None and not {*map(type, value)} <= {int}:
+        if value is not None and not all(type(entry) is int and abs(entry) < 2**31 for entry in value):
             raise Refusal("Error, cheat_gentypes must be a list of integers")
         return value
 
@@ -188,6 +202,7 @@ class HotTransients(JsonPost):
             min_snr=asked.get("min_snr"),
             gentypes=asked.get("cheat_gentypes"),
         )
+        bounded(hot)
         curves = lightcurves.light_curves(objectids=hot, until_mjd=mjd_now, spectra_until_mjd=until)
         found = lightcurves.answer(
             curves,
@@ -286,7 +301,7 @@ class MessageFilters(serializers.Serializer[Any]):
     alertid = ObjectIds(required=False, help_text="messages on these alerts")
     objectid = ObjectIds(required=False, help_text="messages on sources of these objects")
     sourceid = ObjectIds(required=False, help_text="messages on these sources")
-    offset = serializers.IntegerField(default=0, min_value=0, max_value=MAX_ID, help_text="skip so many")
+    offset = serializers.IntegerField(default=0, min_value=0, max_value=1_000_000, help_text="skip so many")
     num = serializers.IntegerField(
         default=100, min_value=1, max_value=MOST_MESSAGES, help_text="give so many"
     )
@@ -345,7 +360,7 @@ class BrokerMessages(JsonPost):
         if not len(batch):
             reasons = [f"message {reject.place}: {reject.reason}" for reject in rejects]
             raise Refusal("\n".join(reasons) or "there is no message in the request")
-        if "dry_run" in request.GET:
+        if is_dry_run(request):
             would = {"num_valid": len(batch), "num_rejected": len(rejects), "rejected": rejected}
             return json_answer({"status": "ok", **would})
         stored = ingest(batch)
@@ -359,6 +374,14 @@ class BrokerMessages(JsonPost):
         response = json_answer(answer, status=201)
         response["Location"] = f"{request.build_absolute_uri(request.path).rstrip('/')}/{stored.first_id}"
         return response
+
+
+def is_dry_run(request: Request) -> bool:
+    """Whether the messages are only to be checked; what is neither yes nor no is refused, not guessed."""
+    said = request.GET.get("dry_run", "no").lower()
+    if said not in YES | NO:
+        raise Refusal(f"dry_run must be yes or no, not {said!r}")
+    return said in YES
 
 
 def brokers_of(user: Any) -> set[str] | None:

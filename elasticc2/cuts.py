@@ -22,7 +22,6 @@ OPEN_TABLES = tuple(
         "trainingalert",
         "trainingdiaforcedsource",
         "trainingdiaobject",
-        "trainingdiaobjecttruth",
         "trainingdiasource",
         "unknownsource",
         "wantedspectra",
@@ -35,6 +34,8 @@ SOURCE_KNOWN_BY_NOW = f"""
     EXISTS (SELECT FROM public.elasticc2_ppdbdiasource s
             WHERE s.{{key}} = t.{{key}} AND s.midpointtai <= {VISIBLE_UNTIL})"""
 
+ENDED = "(SELECT ended FROM public.elasticc2_clock)"
+
 CUT_VIEWS = {
     f"elasticc2_{name}": f"SELECT t.* FROM public.elasticc2_{name} t WHERE {condition}"
     for name, condition in {
@@ -42,6 +43,7 @@ CUT_VIEWS = {
         "ppdbdiaforcedsource": KNOWN_BY_NOW,
         "ppdbdiaobject": SOURCE_KNOWN_BY_NOW.format(key="diaobject_id"),
         "ppdbalert": SOURCE_KNOWN_BY_NOW.format(key="diasource_id"),
-        "diaobjecttruth": "(SELECT ended FROM public.elasticc2_clock)",
+        "diaobjecttruth": ENDED,
+        "trainingdiaobjecttruth": ENDED,
     }.items()
 }

@@ -5,8 +5,10 @@ what is missing and nothing else. Keys and indexes stay in place.
 """
 
 import multiprocessing
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+import os
+import threading
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
@@ -31,7 +33,7 @@ from elasticc2.campaign import (
 from tom_desc.bulkcopy import Column, copy_in, insert_new
 from tom_desc.campaigns.models import Campaign
 from tom_desc.partitions import analyze_if_grown
-from tom_desc.snana.reading import BadSurveyFile, SurveyFile, read_survey_file, read_truth
+from tom_desc.snana.reading import SurveyFile, read_survey_file, read_truth
 from tom_desc.tally import Tally
 
 PPDB, TRAINING = "ppdb", "training"
@@ -109,7 +111,7 @@ def remember_units(options: LoadOptions) -> None:
         Campaign.objects.filter(name=NAME).update(zeropoint=zeropoint, flux_unit=unit)
 
 
-def load_files(heads: list[Path], *, options: LoadOptions, processes: int) -> Iterator[Outcome]:
+def load_files(heads: list[Path], *, options: LoadOptions, processes: int) -> Generator[Outcome]:
     """Load each HEAD file with its PHOT file, in worker processes unless one is enough, as they finish."""
     load = partial(load_survey_file, options=options)
     if processes == 1 or len(heads) < 2:
@@ -118,17 +120,37 @@ def load_files(heads: list[Path], *, options: LoadOptions, processes: int) -> It
         yield from in_processes(load, heads, processes)
 
 
-def in_processes(load: Callable[[Path], Outcome], heads: list[Path], processes: int) -> Iterator[Outcome]:
+def in_processes(load: Callable[[Path], Outcome], heads: list[Path], processes: int) -> Generator[Outcome]:
     """A connection belongs to one process: it is closed before the workers part, each opens its own."""
     connections.close_all()
     context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(min(processes, len(heads)), context) as pool:
+    with ProcessPoolExecutor(min(processes, len(heads)), context, initializer=end_with_parent) as pool:
         waiting = {pool.submit(load, head): head for head in heads}
-        for future in as_completed(waiting):
-            try:
-                yield future.result()
-            except BrokenProcessPool:
-                yield Outcome(waiting[future], error="a worker process died; load the file again")
+        try:
+            for future in as_completed(waiting):
+                yield outcome_of(future, waiting[future])
+        finally:
+            # Who stops listening gets no more files loaded than are in hand.
+            pool.shutdown(cancel_futures=True)
+
+
+def outcome_of(future: "Future[Outcome]", head: Path) -> Outcome:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        return Outcome(head, error="a worker process died; load the file again")
+
+
+def end_with_parent() -> None:
+    """A worker whose parent was killed ends too, rather than wait for files for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def load_survey_file(head: Path, *, options: LoadOptions) -> Outcome:
@@ -144,7 +166,8 @@ def load_survey_file(head: Path, *, options: LoadOptions) -> Outcome:
         if not options.store or not len(survey.photometry["diaforcedsource_id"]):
             return Outcome(head, read_counts(survey))
         return Outcome(head, store(survey, options))
-    except (BadSurveyFile, LoadError, DatabaseError, OSError) as error:
+    except (LoadError, DatabaseError, OSError, ValueError, TypeError) as error:
+        # A file can be wrong in more ways than the reader knows; whichever, the others are loaded.
         return Outcome(head, error=f"{type(error).__name__}: {error}".strip())
 
 
@@ -234,7 +257,7 @@ def append_news(cursor: Any, ids: NDArray[np.int64], counts: Counts, options: Lo
 
 def load_truth(directory: Path, *, options: LoadOptions) -> Outcome:
     """The directory's DUMP file into the truth table, for objects that are loaded."""
-    dump = directory / f"{directory.name}.DUMP"
+    dump = directory / f"{directory.resolve().name}.DUMP"
     try:
         truth = read_truth(dump)
         if not options.store:
@@ -247,7 +270,7 @@ def load_truth(directory: Path, *, options: LoadOptions) -> Outcome:
             loaded = np.isin(truth["diaobject_id"], [row[0] for row in cursor.fetchall()])
             columns: dict[str, Column] = {name: values[loaded] for name, values in truth.items()}
             added = insert_new(cursor, options.table("diaobjecttruth"), columns)
-    except (BadSurveyFile, DatabaseError, OSError) as error:
+    except (DatabaseError, OSError, ValueError, TypeError) as error:
         return Outcome(dump, error=f"{type(error).__name__}: {error}".strip())
     return Outcome(dump, Counts(truth=added))
 
@@ -264,12 +287,18 @@ def head_files(directories: Iterable[Path], names: list[str] | None) -> list[Pat
     for directory in directories:
         if not directory.is_dir():
             raise LoadError(f"{directory} is not a directory")
-        found = [directory / name for name in names] if names else sorted(directory.glob(HEAD_PATTERN))
+        found = [named_file(directory, name) for name in names or ()] or sorted(directory.glob(HEAD_PATTERN))
         missing = [head for head in found if not head.is_file()]
         if missing or not found:
             raise LoadError(f"{missing[0]} is missing" if missing else f"{directory} has no {HEAD_PATTERN}")
         heads += found
     return heads
+
+
+def named_file(directory: Path, name: str) -> Path:
+    """A HEAD file by its name, or by that which LIST files have: without .gz."""
+    zipped = directory / f"{name}.gz"
+    return zipped if zipped.is_file() else directory / name
 
 
 def refresh_statistics(counts: Counts, options: LoadOptions) -> None:

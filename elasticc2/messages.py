@@ -6,6 +6,7 @@ from typing import Any
 from django.db import connection
 
 from elasticc2.counts import COUNTED_EXACTLY, estimate, exact
+from tom_desc.fields import MAX_ID
 
 TABLE = "elasticc2_brokermessage"
 # A message's own columns, then its classifier's names.
@@ -62,6 +63,8 @@ def broker_messages(*, offset: int, num: int, **filters: Sequence[int]) -> tuple
 
 def broker_message(message_id: int) -> dict[str, Any]:
     """The message of this id; an empty dict where there is none."""
+    if message_id > MAX_ID:
+        return {}
     with connection.cursor() as cursor:
         only = PAGE.format(condition="brokermessage_id = %(id)s")
         cursor.execute(only, {"id": message_id, "offset": 0, "num": 1})

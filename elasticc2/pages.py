@@ -20,10 +20,10 @@ from tom_desc import sky
 from tom_desc.accounts.groups import is_admin
 from tom_desc.campaigns.clock import Now, now
 from tom_desc.campaigns.models import Campaign
+from tom_desc.fields import MAX_ID
 from tom_desc.jsonpost import JSON
 from tom_desc.mjd import utc
 
-MAX_ID = 2**63 - 1
 # Survey times and windows outside are typing errors: MJD 0 is 1858, 100000 is 2132.
 MAX_MJD = 100_000.0
 MAX_PAGE = 1_000_000

@@ -21,6 +21,8 @@ from tom_desc.tally import Tally
 LOCK = 0x65320001
 # Sources (or objects of a load) that one transaction takes on; bounds its length and its temporary tables.
 AT_ONCE = 20_000
+# Clearing reads all news that wait, so it is not done after every chunk of a long backlog.
+CHUNKS_BETWEEN_CLEARINGS = 20
 
 
 class AlreadyRunning(Exception):
@@ -29,7 +31,7 @@ class AlreadyRunning(Exception):
 
 @dataclass(frozen=True)
 class Revealed(Tally):
-    """Rows added to the TOM's tables, and sources that the PPDB does not have."""
+    """Rows added to the TOM's tables, and sources that the PPDB turned out not to have."""
 
     objects: int = 0
     sources: int = 0
@@ -39,7 +41,7 @@ class Revealed(Tally):
     def __str__(self) -> str:
         return (
             f"{self.objects} new objects, {self.sources} new sources, {self.forced} new forced sources;"
-            f" {self.unknown} sources unknown to the PPDB"
+            f" {self.unknown} more sources that the PPDB does not have"
         )
 
 
@@ -47,7 +49,12 @@ class Revealed(Tally):
 Take = Callable[[Any], bool]
 
 
-def reveal(*, do_all: bool = False, on_chunk: Callable[[Revealed], None] = lambda total: None) -> Revealed:
+def reveal(
+    *,
+    do_all: bool = False,
+    on_chunk: Callable[[Revealed], None] = lambda total: None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Revealed:
     """Work off all news there are.
 
     Parameters
@@ -56,22 +63,35 @@ def reveal(*, do_all: bool = False, on_chunk: Callable[[Revealed], None] = lambd
         Look at every source of every broker message first, news or not.
     on_chunk
         Called after each committed chunk with what was done so far.
+    stopping
+        Asked after each chunk whether to leave the rest to the next run.
 
     Raises
     ------
     AlreadyRunning
         Where another reveal has the lock. Chunks committed until then stay.
     """
-    total = Revealed()
+    total, chunks = Revealed(), 0
     adopt_mirror()
+    refresh_statistics(total)
     for take in (every_source(), take_news) if do_all else (take_news,):
-        while (chunk := reveal_chunk(take)) is not None:
-            total += chunk
+        while not stopping() and (chunk := reveal_chunk(take)) is not None:
+            total, chunks = total + chunk, chunks + 1
             on_chunk(total)
+            if chunks % CHUNKS_BETWEEN_CLEARINGS == 0:
+                clear_mirror()
+    clear_mirror()
+    refresh_statistics(total)
+    return total
+
+
+def refresh_statistics(total: Revealed) -> None:
+    """The planner is told of what has grown; of partitioned tables nobody else tells it."""
     added = {"diaobject": total.objects, "diasource": total.sources, "diaforcedsource": total.forced}
     with connection.cursor() as cursor:
-        analyze_if_grown(cursor, {f"elasticc2_{table}": rows for table, rows in added.items()})
-    return total
+        analyze_if_grown(
+            cursor, {f"elasticc2_{table}": rows for table, rows in (added | {"brokermessage": 0}).items()}
+        )
 
 
 def lock(cursor: Any) -> None:
@@ -83,7 +103,7 @@ def lock(cursor: Any) -> None:
 ADOPT_MIRROR = """
 INSERT INTO elasticc2_brokernews (diasource_ids)
 SELECT array_agg(diasource_id ORDER BY diasource_id)
-FROM (SELECT diasource_id, row_number() OVER (ORDER BY diasource_id) / %(at_once)s AS piece
+FROM (SELECT diasource_id, (row_number() OVER (ORDER BY diasource_id) - 1) / %(at_once)s AS piece
       FROM (SELECT diasource_id FROM elasticc2_brokersourceids
             EXCEPT SELECT unnest(diasource_ids) FROM elasticc2_brokernews) unheard) pieces
 GROUP BY piece"""
@@ -110,16 +130,11 @@ def reveal_chunk(take: Take) -> Revealed | None:
     with transaction.atomic(), connection.cursor() as cursor:
         lock(cursor)
         with work_tables(cursor):
-            work = work_off(cursor) if take(cursor) else None
-    if work is None:
-        return None
-    revealed, sources = work
-    clear_mirror(sources)
-    return revealed
+            return work_off(cursor) if take(cursor) else None
 
 
-def work_off(cursor: Any) -> tuple[Revealed, list[int]]:
-    """Reveal what the work tables name; what was added, and the sources that are done."""
+def work_off(cursor: Any) -> Revealed:
+    """Reveal what the work tables name; what was added."""
     # Without statistics the planner would think the work tables large and scan the PPDB.
     cursor.execute("ANALYZE reveal_source")
     unknown = part_unknown_sources(cursor)
@@ -127,9 +142,7 @@ def work_off(cursor: Any) -> tuple[Revealed, list[int]]:
     cursor.execute("ANALYZE reveal_object")
     objects, sources, forced = (added(cursor, query) for query in (OBJECTS, SOURCES, FORCED))
     summarise(cursor, "reveal_object")
-    cursor.execute("SELECT diasource_id FROM reveal_source")
-    done = [row[0] for row in cursor.fetchall()]
-    return Revealed(objects=objects, sources=sources, forced=forced, unknown=unknown), done
+    return Revealed(objects=objects, sources=sources, forced=forced, unknown=unknown)
 
 
 def added(cursor: Any, query: str) -> int:
@@ -162,11 +175,17 @@ TAKE_LOAD_NEWS = (
 )
 SELECT count(*) FROM taken"""
 )
-# A load may have brought what brokers spoke of before.
+# A load may have brought what brokers spoke of before: that is news again, for the chunks to come.
 RETRY_UNKNOWN = """
-INSERT INTO reveal_source
-SELECT diasource_id FROM elasticc2_unknownsource JOIN elasticc2_ppdbdiasource USING (diasource_id)
-ON CONFLICT DO NOTHING"""
+WITH known AS (
+    DELETE FROM elasticc2_unknownsource u USING elasticc2_ppdbdiasource p
+    WHERE p.diasource_id = u.diasource_id RETURNING u.diasource_id
+)
+INSERT INTO elasticc2_brokernews (diasource_ids)
+SELECT array_agg(diasource_id ORDER BY diasource_id)
+FROM (SELECT diasource_id, (row_number() OVER (ORDER BY diasource_id) - 1) / %(at_once)s AS piece
+      FROM known) pieces
+GROUP BY piece"""
 
 
 def take_news(cursor: Any) -> bool:
@@ -175,7 +194,7 @@ def take_news(cursor: Any) -> bool:
     cursor.execute(TAKE_LOAD_NEWS, {"at_once": AT_ONCE})
     loads = cursor.fetchone()[0]
     if loads:
-        cursor.execute(RETRY_UNKNOWN)
+        cursor.execute(RETRY_UNKNOWN, {"at_once": AT_ONCE})
     return bool(heard or loads)
 
 
@@ -210,14 +229,14 @@ INSERT INTO elasticc2_unknownsource (diasource_id)
 SELECT diasource_id FROM reveal_source r
 WHERE NOT EXISTS (SELECT FROM elasticc2_ppdbdiasource p WHERE p.diasource_id = r.diasource_id)
 ORDER BY diasource_id
-ON CONFLICT (diasource_id) DO UPDATE SET since = elasticc2_unknownsource.since"""
+ON CONFLICT DO NOTHING"""
 KNOWN_SOURCES = """
 DELETE FROM elasticc2_unknownsource u USING reveal_source r, elasticc2_ppdbdiasource p
 WHERE u.diasource_id = r.diasource_id AND p.diasource_id = r.diasource_id"""
 
 
 def part_unknown_sources(cursor: Any) -> int:
-    """Remember the sources that the PPDB does not have, forget those it has by now; count the former."""
+    """Remember the sources that the PPDB does not have, forget those it has by now; how many are new."""
     unknown = added(cursor, UNKNOWN_SOURCES)
     cursor.execute(KNOWN_SOURCES)
     return unknown
@@ -267,15 +286,18 @@ ORDER BY midpointtai, diaforcedsource_id
 ON CONFLICT DO NOTHING"""
 
 CLEAR_MIRROR = """
-DELETE FROM elasticc2_brokersourceids
-WHERE diasource_id IN (SELECT unnest(%s::bigint[])
-                       EXCEPT SELECT unnest(diasource_ids) FROM elasticc2_brokernews)"""
+DELETE FROM elasticc2_brokersourceids b
+WHERE (EXISTS (SELECT FROM elasticc2_diasource s WHERE s.diasource_id = b.diasource_id)
+       OR EXISTS (SELECT FROM elasticc2_unknownsource u WHERE u.diasource_id = b.diasource_id))
+  AND NOT EXISTS (SELECT FROM (SELECT unnest(diasource_ids) AS diasource_id FROM elasticc2_brokernews) news
+                  WHERE news.diasource_id = b.diasource_id)"""
 
 
-def clear_mirror(sources: list[int]) -> None:
-    """Take revealed sources off the public mirror, except those of which there is news again.
+def clear_mirror() -> None:
+    """Take what is done off the public mirror, except that of which there is news again.
 
-    A transaction of its own, after the chunk's: ingest must not wait for a long one over these rows.
+    A transaction of its own, after the chunks': ingest must not wait for a long one over these rows. What a
+    crash leaves on the mirror, the next run takes for news.
     """
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(CLEAR_MIRROR, (sources,))
+        cursor.execute(CLEAR_MIRROR)

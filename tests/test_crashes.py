@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -217,7 +217,8 @@ class Moment:
     def kill(self, process: "subprocess.Popen[bytes]", progress: Callable[[], float]) -> bool:
         """kill -9 of a process and all it started; whether it had not come to its end before."""
         self.wait(progress, lambda: process.poll() is not None)
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         return process.wait() == -signal.SIGKILL
 
 
@@ -256,6 +257,38 @@ def test_a_loader_whose_worker_is_killed_fails_and_goes_on_when_started_again(
     wait_for(lambda: bool(tom.counts("ppdbdiaobject")[0]))
     os.kill(dice.choice(workers(loader)), signal.SIGKILL)
     assert loader.wait() == 1
+    tom.manage(*calm.load)
+    assert contents(tom, LOADED) == calm.of(LOADED)
+
+
+def running(pids: list[int]) -> list[int]:
+    return [pid for pid in pids if Path(f"/proc/{pid}").exists() and not is_zombie(pid)]
+
+
+def is_zombie(pid: int) -> bool:
+    return ") Z " in Path(f"/proc/{pid}/stat").read_text()
+
+
+def test_workers_do_not_outlive_a_loader_that_is_killed_alone(tom: LocalTom, calm: Uninterrupted) -> None:
+    loader = tom.start(*calm.load)
+    wait_for(lambda: bool(tom.counts("ppdbdiaobject")[0]))
+    left = workers(loader)
+    loader.kill()
+    loader.wait()
+    wait_for(lambda: not running(left))
+    tom.manage(*calm.load)
+    assert contents(tom, LOADED) == calm.of(LOADED)
+
+
+def test_a_loader_that_is_asked_to_stop_leaves_whole_files_and_says_so(
+    tom: LocalTom, calm: Uninterrupted
+) -> None:
+    loader = tom.start(*calm.load)
+    wait_for(lambda: bool(tom.counts("ppdbdiaobject")[0]))
+    loader.terminate()
+    assert loader.wait() == 128 + signal.SIGTERM
+    assert tom.one(WHOLE_FILES)
+    assert 0 < tom.counts("ppdbdiaobject")[0] < 60
     tom.manage(*calm.load)
     assert contents(tom, LOADED) == calm.of(LOADED)
 
@@ -323,7 +356,7 @@ DIE_BEFORE_THE_MIRROR = """
 import os
 from django.core.management import call_command
 from elasticc2 import reveal
-reveal.clear_mirror = lambda sources: os.kill(os.getpid(), 9)
+reveal.clear_mirror = lambda: os.kill(os.getpid(), 9)
 call_command("update_elasticc2_sources")"""
 
 

@@ -5,8 +5,10 @@ import json
 from typing import Any, ClassVar, cast
 
 import orjson
+from django.db import OperationalError
 from django.http import HttpResponse
 from drf_spectacular.openapi import AutoSchema
+from psycopg2.errors import QueryCanceled
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -52,19 +54,23 @@ class JsonPost(APIView):
     response_serializer: ClassVar[type[serializers.Serializer[Any]]]
     schema = JsonPostSchema()
     http_method_names: tuple[str, ...] = ("get", "post", "options")
-    reading = True
     error_prefix = ""
     unknown_keys = ""
 
     def post(self, request: Request, **in_path: Any) -> HttpResponse:
-        parameters = self.parameters(body(request))
-        answer = self.answer(request, **in_path, **parameters)
-        return json_answer(answer)
+        data = body(request)
+        answer = self.answer(request, **in_path, **self.parameters(data))
+        response = json_answer(answer)
+        if ignored := self.unknown(data):
+            response["X-Ignored-Keys"] = ", ".join(ignored).encode("ascii", "backslashreplace").decode()
+        return response
 
     def get(self, request: Request, **in_path: Any) -> HttpResponse:
-        if not self.reading:
-            raise exceptions.MethodNotAllowed("GET")
         return self.post(request, **in_path)
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        """Answers are JSON and errors say what they are, whatever a client's Accept prefers."""
+        return super().perform_content_negotiation(request, force=True)
 
     def answer(self, request: Request, **parameters: Any) -> Any:
         """The answer: bytes of JSON, or what orjson makes JSON of."""
@@ -81,7 +87,7 @@ class JsonPost(APIView):
         if not isinstance(data, dict):
             raise Refusal(f"{type(data).__name__!r} object has no attribute 'keys'")
         serializer = self.request_serializer(data=data)
-        unknown = [key for key in data if key not in serializer.fields]
+        unknown = self.unknown(data)
         if unknown and self.unknown_keys:
             raise Refusal(
                 self.unknown_keys.format(keys=self.shown_keys(unknown)), hint=closest(unknown, serializer)
@@ -89,6 +95,11 @@ class JsonPost(APIView):
         if not serializer.is_valid():
             raise Refusal(first_sentence(serializer.errors))
         return dict(serializer.validated_data)
+
+    def unknown(self, data: dict[str, Any]) -> list[str]:
+        """Keys that the request does not have."""
+        known = self.request_serializer().fields
+        return [key for key in data if key not in known]
 
     def shown_keys(self, keys: list[str]) -> str:
         return repr(keys)
@@ -102,8 +113,10 @@ class JsonPost(APIView):
             return refused(self.request, 403, "403 Forbidden: log in at /accounts/login/ first")
         if isinstance(exc, exceptions.MethodNotAllowed):
             response = refused(self.request, 405, str(exc.detail))
-            response["Allow"] = "POST, OPTIONS"
+            response["Allow"] = ", ".join(self.http_method_names).upper()
             return response
+        if isinstance(exc, OperationalError) and isinstance(exc.__cause__, QueryCanceled):
+            return refused(self.request, 503, self.error_prefix + "the database took too long; ask for less")
         if isinstance(exc, exceptions.APIException):
             return refused(self.request, exc.status_code, str(exc.detail))
         raise exc
@@ -130,15 +143,16 @@ def body(request: Request) -> Any:
         pass  # The standard decoder knows NaN and long integers, and has the documented words for the rest.
     try:
         return json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Refusal(str(error)) from error
 
 
-def refused(request: Request, status: int, sentence: str, *, hint: str = "", **more: Any) -> HttpResponse:
+def refused(request: Request, status: int, sentence: str, *, hint: str = "") -> HttpResponse:
     """An error as scripts print it: plain text, or JSON where that is asked for."""
+    # A sentence may quote what was sent, which may be no text at all.
+    sentence, hint = (text.encode(errors="backslashreplace").decode() for text in (sentence, hint))
     if "application/json" in request.META.get("HTTP_ACCEPT", ""):
-        answer = {"status": "error", "error": sentence} | ({"hint": hint} if hint else {}) | more
-        return json_answer(answer, status=status)
+        return json_answer({"status": "error", "error": sentence, "hint": hint}, status=status)
     return HttpResponse(sentence, status=status, content_type="text/plain; charset=utf-8")
 
 

@@ -71,8 +71,15 @@ def foreign_keys(schema_editor: Any, model: type[Model]) -> list[Any]:
     ]
 
 
+GROWN = """
+SELECT reltuples, coalesce((SELECT sum(part.reltuples)
+                            FROM pg_inherits JOIN pg_class part ON part.oid = inhrelid
+                            WHERE inhparent = whole.oid AND part.reltuples > 0), 0)
+FROM pg_class whole WHERE oid = %s::regclass"""
+
+
 def analyze_if_grown(cursor: Any, added: dict[str, int]) -> list[str]:
-    """ANALYZE those tables to which a noticeable share of their rows was just added.
+    """ANALYZE those tables that have grown noticeably: just now, or by what is known of their partitions.
 
     Parameters
     ----------
@@ -86,9 +93,11 @@ def analyze_if_grown(cursor: Any, added: dict[str, int]) -> list[str]:
     """
     grown = []
     for table, rows in added.items():
-        cursor.execute("SELECT reltuples FROM pg_class WHERE oid = %s::regclass", (table,))
-        known = cursor.fetchone()[0]
-        if rows and rows >= ANALYZE_WHEN_GROWN_BY * known:
+        cursor.execute(GROWN, (table,))
+        known, in_partitions = cursor.fetchone()
+        if (rows and rows >= ANALYZE_WHEN_GROWN_BY * known) or (
+            in_partitions > (1 + ANALYZE_WHEN_GROWN_BY) * max(known, 0)
+        ):
             cursor.execute(f"ANALYZE {table}")
             grown.append(table)
     return grown

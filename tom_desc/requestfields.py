@@ -7,15 +7,19 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from tom_desc.fields import MAX_ID
+
 WHOLE = {"type": "integer", "format": "int64"}
-MAX_ID = 2**63 - 1
 
 
 @extend_schema_field({"oneOf": [WHOLE, {"type": "array", "items": WHOLE}]})
 class ObjectIds(serializers.Field[list[int], Any, Any, Any]):
     """One id or a list of them, as integers or texts of integers; exact to 64 bits."""
 
-    default_error_messages = {"invalid": "must be an integer or a list of integers, not {value}"}
+    default_error_messages = {
+        "invalid": "must be an integer or a list of integers, not {value}",
+        "null": "must be an integer or a list of integers, not None",
+    }
 
     def to_internal_value(self, data: Any) -> list[int]:
         values = data if isinstance(data, list) else [data]
@@ -44,12 +48,16 @@ class Number(serializers.Field[float, Any, Any, Any]):
 
     default_error_messages = {"invalid": "must be a number, not {value}"}
 
+    def __init__(self, *, most: float = math.inf, **kwargs: Any) -> None:
+        self.most = most
+        super().__init__(**kwargs)
+
     def to_internal_value(self, data: Any) -> float:
         try:
             number = float(data) if type(data) in (int, float, str) else math.nan
         except (ValueError, OverflowError):
             number = math.nan
-        if not math.isfinite(number):
+        if not math.isfinite(number) or abs(number) > self.most:
             self.fail("invalid", value=repr(data)[:60])
         return number
 

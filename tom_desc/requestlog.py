@@ -9,8 +9,9 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
-from django.core.exceptions import PermissionDenied, SuspiciousOperation
-from django.http import Http404, HttpRequest, HttpResponse
+from django.core.signals import got_request_exception
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
@@ -55,14 +56,9 @@ class RequestLog:
         finally:
             request_id.reset(token)
 
-    def process_exception(self, request: HttpRequest, error: Exception) -> None:
-        """Our bug: the traceback goes to the log, never to the caller."""
-        if isinstance(error, (Http404, PermissionDenied, SuspiciousOperation)):
-            return  # Django answers these with a 4xx, which gets its one line like any other.
-        logger.error("%s in %s %s", type(error).__name__, request.method, request.path, exc_info=error)
-
     def log(self, request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
-        user = getattr(request, "user", None)
+        # Only a user whom somebody has looked up: asking for one could fail like the request did.
+        user = vars(request).get("_cached_user")
         logger.warning(
             "%s %s answered %d",
             request.method,
@@ -75,6 +71,12 @@ class RequestLog:
                 "error": said(response),
             },
         )
+
+
+@receiver(got_request_exception)
+def log_bug(*, request: HttpRequest, **signal: object) -> None:
+    """Whatever nobody expected: the traceback goes to the log, never to the caller."""
+    logger.error("%s %s failed", request.method, request.path, exc_info=True)
 
 
 def said(response: HttpResponseBase) -> str:

@@ -12,6 +12,9 @@ ALLOWED_HOSTS = env.text("ALLOWED_HOSTS", "*").split(",")
 # Where TLS ends in front of us. Without it cookies travel over plain http, as on a laptop.
 BEHIND_TLS = env.flag("BEHIND_TLS")
 
+# Light curves of more objects are asked for in several requests: an answer is made in memory.
+LIGHT_CURVE_OBJECTS = env.number("LIGHT_CURVE_OBJECTS", 50_000)
+
 QUERY_RESULTS = Path(env.text("QUERY_RESULTS", "/query_results"))
 LOGDIR = Path(env.text("LOGDIR", "/logs"))
 
@@ -42,6 +45,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "tom_desc.accounts.csrf.CsrfMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "tom_desc.accounts.bodies.AnonymousBodies",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -98,7 +102,7 @@ CSRF_TRUSTED_ORIGINS = env.text(
     "https://desc-tom.lbl.gov,https://desc-tom-rknop-dev.lbl.gov,"
     "https://desc-tom-2.lbl.gov,https://desc-tom-fastdb-dev.lbl.gov",
 ).split(",")
-# A broker may PUT a night's messages in one request.
+# A broker may PUT a night's messages in one request; for the anonymous see accounts.bodies.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 524_288_000
 
 LANGUAGE_CODE = "en-us"

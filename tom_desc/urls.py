@@ -10,6 +10,9 @@ from tom_desc.health import healthz
 from tom_desc.pages import front_page
 from tom_desc.routes import either
 
+# Its OPTIONS would fail: it has no serializer to describe.
+api_docs = SpectacularSwaggerView.as_view(url_name="schema", http_method_names=["get", "head"])
+
 urlpatterns = [
     path("", front_page, name="front"),
     path("favicon.ico", RedirectView.as_view(url=static("icon.svg"))),
@@ -17,7 +20,11 @@ urlpatterns = [
     path("accounts/", include("tom_desc.accounts.urls")),
     path("admin/", admin.site.urls),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
+    path(
+        "api/docs/",
+        SpectacularSwaggerView.as_view(url_name="schema", http_method_names=["get", "head"]),
+        name="api-docs",
+    ),
     path("elasticc2/", include("elasticc2.urls")),
 ]
 handler500 = "tom_desc.pages.server_error"

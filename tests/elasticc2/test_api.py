@@ -9,13 +9,19 @@ from typing import Any
 import orjson
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.db import connection
 from django.test import Client
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from elasticc2.api import AlertRequest, HotRequest, LightCurveRequest, MessageFilters
 from elasticc2.campaign import HOSTINFO_COLUMNS
 from elasticc2.models import DiaObject, SpectrumInfo
 from elasticc2.reveal import reveal
 from tests.elasticc2.conftest import Ask
 from tests.elasticc2.sky import add_object, hear, message
+from tom_desc.accounts.groups import make_groups
 from tom_desc.accounts.models import BrokerAccount
 from tom_desc.campaigns.models import Campaign
 from tom_desc.mjd import mjd_tai
@@ -145,6 +151,7 @@ def test_redshift_and_class_are_those_of_the_latest_spectrum(ask: Ask) -> None:
         ({"objectid": "x"}, "objectid: must be an integer or a list of integers, not 'x'"),
         ({"objectid": [7.5]}, "objectid: must be an integer or a list of integers, not 7.5"),
         ({"objectid": 2**63}, "objectid: must be an integer or a list of integers, not 9223372036854775808"),
+        ({"objectid": None}, "objectid: must be an integer or a list of integers, not None"),
         ({"objectid": True}, "objectid: must be an integer or a list of integers, not True"),
         ({"objectid": 7, "mjd_now": "x"}, "mjd_now: must be a number, not 'x'"),
         ({"objectid": 7, "mjd_now": [1]}, "mjd_now: must be a number, not [1]"),
@@ -339,7 +346,37 @@ def test_a_put_of_which_nothing_can_be_stored_is_refused_with_every_reason(broke
 
 def test_a_dry_run_stores_nothing(broker: Any) -> None:
     assert Ask(broker).put([message(31), {}], query="?dry_run=1").json()["num_valid"] == 1
-    assert Ask(broker).put([message(31)]).json()["num_loaded"] == 1
+    assert Ask(broker).put([message(31)], query="?dry_run=perhaps").status_code == 400
+    assert Ask(broker).put([message(31)], query="?dry_run=0").json()["num_loaded"] == 1
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/xml", "text/plain", "*/*"])
+def test_what_a_client_accepts_is_no_reason_to_refuse(ask: Ask, accept: str) -> None:
+    response = ask("ltcv", {"objectid": 7}, Accept=accept)
+    assert (response.status_code, response["Content-Type"]) == (200, "application/json")
+
+
+@pytest.mark.parametrize(
+    ("group", "status"),
+    [
+        ("Public", 403),
+        ("fastdb_writer", 403),
+        *((name, 201) for name in ("elasticc_broker", "Broker", "elasticc_admin")),
+    ],
+)
+def test_who_may_put_messages_is_a_matter_of_groups(astronomer: Any, group: str, status: int) -> None:
+    make_groups()
+    astronomer.groups.add(Group.objects.get(name=group))
+    assert Ask(astronomer).put(message(31)).status_code == status
+
+
+def test_an_admin_of_the_group_sees_the_future_and_truth(astronomer: Any) -> None:
+    Campaign.objects.update(clock="sent", sent_mjd=60100.0)
+    make_groups()
+    astronomer.groups.add(Group.objects.get(name="elasticc_admin"))
+    ask = Ask(astronomer)
+    assert ask("getalert", {"alertid": 900000}).status_code == 200
+    assert ask("gethottransients", {"cheat_gentypes": []}).status_code == 200
 
 
 def test_only_brokers_put_messages(ask: Ask, root: Any) -> None:
@@ -390,6 +427,82 @@ def test_a_post_needs_the_csrf_token_but_no_referer(astronomer: Any, secure: boo
 
 def test_a_stored_message_is_not_put_over(broker: Any) -> None:
     assert Ask(broker).client.put("/elasticc2/brokermessage/5/", message(31)).status_code == 405
+
+
+def test_keys_that_are_ignored_are_named(ask: Ask) -> None:
+    response = ask("getalert", {"alertid": 800000, "nprevios": 3, "\u20ac": 1})
+    assert (response.status_code, response["X-Ignored-Keys"]) == (200, "nprevios, \\u20ac")
+
+
+def test_one_answer_has_a_bounded_number_of_objects(ask: Ask, settings: Any) -> None:
+    settings.LIGHT_CURVE_OBJECTS = 2
+    for response in (
+        ask("ltcv", {"objectids": [7, 8, 9]}),
+        ask("gethottransients", {"detected_since_mjd": 60000}),
+    ):
+        assert response.status_code == 413
+        assert "3 objects; one answer has 2 at most" in refusal(response)
+
+
+SLOW_CLOCK = """
+CREATE OR REPLACE VIEW elasticc2_clock AS
+SELECT 1::float8 AS mjd_now, pg_sleep(1) IS NULL AS ended, 1::float8 AS visible_until"""
+
+
+def test_a_query_that_takes_too_long_is_said_to(ask: Ask) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 1")
+        cursor.execute(
+            "CREATE OR REPLACE VIEW elasticc2_clock AS SELECT 1::float8 AS mjd_now, false AS ended,"
+            " extract(epoch FROM pg_sleep(1)::text::interval)::float8 AS visible_until"
+        )
+    response = ask("ltcv", {"objectid": 7})
+    assert response.status_code == 503
+    assert "took too long" in response.content.decode()
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["7", 1e308, 2**64]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=5,
+)
+KEYS = {
+    "ltcv": [*LightCurveRequest().fields],
+    "gethottransients": [*HotRequest().fields],
+    "getalert": [*AlertRequest().fields],
+    "brokermessage/": [*MessageFilters().fields],
+}
+
+
+@pytest.mark.parametrize("page", KEYS)
+@given(data=st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_nothing_that_can_be_sent_is_our_error(ask: Ask, page: str, data: st.DataObject) -> None:
+    keys = st.sampled_from(KEYS[page]) | st.text(max_size=3)
+    sent = data.draw(st.dictionaries(keys, VALUES, max_size=4) | VALUES)
+    body = json.dumps(sent, ensure_ascii=data.draw(st.booleans())).encode(errors="surrogatepass")
+    response = ask.client.post(f"/elasticc2/{page}", body, content_type="application/json")
+    assert response.status_code in (200, 400, 403, 404)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" * 100_000,
+        b'{"objectid": 7, "return_format": 1e400}',
+        b'{"objectid": 7, "return_format": Infinity}',
+        b'{"objectid": 7, "return_format": "\\ud800"}',
+        b'{"objectid": "\\ud800"}',
+        b"\xff\xfe",
+    ],
+)
+def test_odd_bodies_are_the_callers_mistake(ask: Ask, content: bytes) -> None:
+    assert ask.client.post("/elasticc2/ltcv", content, content_type="application/json").status_code == 400
 
 
 def test_every_user_is_public() -> None:

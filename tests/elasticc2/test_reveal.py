@@ -112,6 +112,30 @@ def test_news_beyond_one_transaction_is_worked_off_in_chunks(monkeypatch: pytest
     assert len(chunks) >= 3
 
 
+def test_sources_that_a_load_brings_late_come_in_chunks_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("elasticc2.reveal.AT_ONCE", 2)
+    late = [objectid * 100_000 + 1 for objectid in range(7, 12)]
+    hear(*(message(source) for source in late))
+    assert reveal() == Revealed(unknown=5)
+    for objectid in range(7, 12):
+        add_object(objectid, POINTS)
+    chunks: list[Revealed] = []
+    assert reveal(on_chunk=chunks.append).sources == 5
+    totals = [0, *(chunk.sources for chunk in chunks)]
+    assert max(after - before for before, after in itertools.pairwise(totals)) <= 2
+    assert value("SELECT count(*) FROM elasticc2_unknownsource") == 0
+
+
+def test_a_run_that_is_asked_to_stop_leaves_the_rest_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("elasticc2.reveal.AT_ONCE", 1)
+    for objectid in (7, 8, 9):
+        hear(message(add_object(objectid, POINTS)[0]))
+    chunks: list[Revealed] = []
+    assert reveal(on_chunk=chunks.append, stopping=lambda: bool(chunks)).sources == 1
+    assert value("SELECT count(*) FROM elasticc2_brokersourceids") == 2
+    assert reveal().sources == 2
+
+
 def test_a_second_reveal_at_the_same_time_refuses() -> None:
     other = psycopg2.connect(psycopg2_dsn())
     with other.cursor() as cursor:

@@ -11,7 +11,7 @@ PERMISSIONS_OF_GROUP = {
     PUBLIC: (),
     "elasticc_broker": ("elasticc_broker",),
     "Broker": ("elasticc_broker",),
-    "elasticc_admin": ("elasticc_admin",),
+    "elasticc_admin": ("elasticc_admin", "elasticc_broker"),
     "fastdb_writer": ("fastdb_writer",),
 }
 

@@ -22,6 +22,7 @@ MAX_SOURCES_PER_OBJECT = 100_000
 # More points than this make an object one of a deep drilling field.
 DDF_POINTS = 1000
 NO_PHOTOMETRY = [("MJD", "f8"), ("BAND", "S2"), ("PHOTFLAG", "i4"), ("FLUXCAL", "f4"), ("FLUXCALERR", "f4")]
+LAST_MJD = 100_000.0
 UNDEFINED = ("NULL", "nan", "NaN", "None")
 
 Columns = dict[str, NDArray[Any]]
@@ -172,10 +173,11 @@ def _identified(objects: Columns, counts: NDArray[np.int64], max_sources: int) -
 
 
 def _measured(phot: Path, rows: NDArray[Any], factor: np.float32, photflag_detect: int) -> Columns:
-    mjd = _native(rows, "MJD", "f8")
-    if not np.isfinite(mjd).all():
-        raise BadSurveyFile(phot, "MJD is not a number in some row")
     band = _bands(phot, rows["BAND"])
+    mjd = _native(rows, "MJD", "f8")
+    # Anything else is no time, and whoever shows it as a date would fail.
+    if not ((mjd > 0) & (mjd < LAST_MJD)).all():
+        raise BadSurveyFile(phot, f"MJD is not a number between 0 and {LAST_MJD:g} in some row")
     flux, error = (_scaled(phot, rows, name, factor) for name in ("FLUXCAL", "FLUXCALERR"))
     if not (error > 0).all():
         raise BadSurveyFile(phot, "FLUXCALERR is not positive in some row")

@@ -12,16 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tom_desc.bulkcopy import Lists
+from tom_desc.fields import MAX_ID
 
 # (brokerName, brokerVersion, classifierName, classifierParams)
 Classifier = tuple[str, str | None, str, str | None]
 
-MAX_ID = 2**63 - 1
 MAX_SMALLINT = 2**15 - 1
 MAX_FLOAT32 = float(np.finfo(np.float32).max)
+# The taxonomy has 42 classes; a batch takes as much memory as if each message had the most of all.
+MOST_CLASSES = 1000
+# The unique index over a classifier's four names holds 2704 bytes.
+LONGEST_NAMES = 2500
 # Timestamps outside are a wrong unit rather than a time: 2000-01-01 to 2100-01-01, milliseconds.
 FIRST_MS, LAST_MS = 946_684_800_000, 4_102_444_800_000
 
+NAMES = ("brokerName", "brokerVersion", "classifierName", "classifierParams")
 REQUIRED_KEYS = (
     "alertId",
     "diaSourceId",
@@ -133,6 +138,10 @@ def check_fields(messages: list[Any], places: list[int], faults: Faults, brokers
             value = messages[place].get(key)
             if not valid(value):
                 faults[place].append(f"{key} {demand}, not {shown(value)}")
+    for place in places:
+        names = [messages[place][key] for key in NAMES]
+        if place not in faults and sum(len((name or "").encode()) for name in names) > LONGEST_NAMES:
+            faults[place].append(f"{', '.join(NAMES)} are longer than {LONGEST_NAMES} bytes together")
     for place in places if brokers is not None else ():
         name = messages[place]["brokerName"]
         if isinstance(name, str) and name not in brokers:  # type: ignore[operator]
@@ -182,6 +191,8 @@ def check_classifications(messages: list[Any], places: list[int], faults: Faults
             faults[place].append(f"classifications must be a list, not {shown(entries)}")
         elif not all(type(e) is dict and "classId" in e and "probability" in e for e in entries):
             faults[place].append("classifications must be objects with classId and probability")
+        elif len(entries) > MOST_CLASSES:
+            faults[place].append(f"classifications are {len(entries)}, more than {MOST_CLASSES}")
     listed = [place for place in places if place not in faults]
     ids = flat(messages, listed, "classId")
     probabilities = flat(messages, listed, "probability")

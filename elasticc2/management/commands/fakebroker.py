@@ -1,6 +1,6 @@
 """Pretend brokers that answer over REST."""
 
-import signal
+import math
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,12 +15,11 @@ from elasticc2.alerts import count_unsent
 from elasticc2.answers import Answered, Receipt, answer_sent, answer_unsent, count_unanswered
 from tom_client import TomClient
 from tom_desc.progress import progress
+from tom_desc.stopping import TERMINATED, sigterm_asks
 from tom_desc.streams.fakebroker import ALWAYS_THE_SAME, CLASSIFIERS, PretendClassifier
 
 PAGE = "elasticc2/brokermessage/"
 API = "api"
-# What a shell sees of a command that SIGTERM ended.
-TERMINATED = 128 + signal.SIGTERM
 
 
 class Command(BaseCommand):
@@ -34,7 +33,7 @@ class Command(BaseCommand):
             "--rest", required=True, metavar="URL", help="the TOM, e.g. http://localhost:8080"
         )
         parser.add_argument(
-            "--through-day", type=float, required=True, metavar="MJD", help="latest source, inclusive (TAI)"
+            "--through-day", type=mjd, required=True, metavar="MJD", help="latest source, inclusive (TAI)"
         )
         parser.add_argument("--username", default="apibroker", help="default: %(default)s")
         parser.add_argument("--password", default="testing", help="default: that of the test account")
@@ -66,17 +65,23 @@ class Command(BaseCommand):
 
     def run_through(self, tallies: Iterator[Answered], *, batches: int) -> None:
         """Add up the batches, until there are no more or SIGTERM asks to stop after the one in hand."""
-        stopping: list[int] = []
-        before = signal.signal(signal.SIGTERM, lambda number, frame: stopping.append(number))
         done = Answered()
         try:
-            for tally in progress(tallies, total=batches, what="batches answered", stream=sys.stderr):
-                done += tally
-                if stopping:
-                    raise CommandError("stopped before all alerts were answered", returncode=TERMINATED)
+            with sigterm_asks() as stopping:
+                for tally in progress(tallies, total=batches, what="batches answered", stream=sys.stderr):
+                    done += tally
+                    if stopping():
+                        raise CommandError("stopped before all alerts were answered", returncode=TERMINATED)
         finally:
-            signal.signal(signal.SIGTERM, before)
             self.stdout.write(f"answered {done}")
+
+
+def mjd(text: str) -> float:
+    """A finite number of days."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is no MJD")
+    return value
 
 
 def chosen(names: str) -> list[PretendClassifier]:

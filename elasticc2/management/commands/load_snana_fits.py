@@ -2,6 +2,8 @@
 
 import argparse
 import sys
+from collections.abc import Callable, Generator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from elasticc2 import load
 from elasticc2.campaign import ALERT_ZEROPOINT, DEFAULT_SIMVERSION, SNANA_ZEROPOINT
 from tom_desc.progress import progress
+from tom_desc.stopping import TERMINATED, sigterm_asks
 
 
 class Command(BaseCommand):
@@ -61,25 +64,40 @@ class Command(BaseCommand):
             alert_zeropoint=options["alert_zeropoint"],
             store=options["do"],
         )
+        if options["nprocs"] < 1:
+            raise CommandError("--nprocs must be at least 1")
         try:
             heads = load.head_files(options["directories"], options["files"])
             if how.store:
                 load.remember_units(how)
         except load.LoadError as error:
             raise CommandError(str(error)) from error
-        outcomes = self.load_heads(heads, how, max(1, options["nprocs"]), verbose=options["verbose"])
-        outcomes += [load.load_truth(directory, options=how) for directory in options["directories"]]
-        self.conclude(outcomes, how)
+        with sigterm_asks() as stopping:
+            loading = load.load_files(heads, options=how, processes=options["nprocs"])
+            outcomes = self.follow(loading, len(heads), stopping, verbose=options["verbose"])
+            if not stopping():
+                outcomes += [load.load_truth(directory, options=how) for directory in options["directories"]]
+            self.conclude(outcomes, how)
+            if stopping():
+                raise CommandError("stopped; load again to go on", returncode=TERMINATED)
 
-    def load_heads(
-        self, heads: list[Path], how: load.LoadOptions, processes: int, *, verbose: bool
+    def follow(
+        self,
+        loading: Generator[load.Outcome],
+        files: int,
+        stopping: Callable[[], bool],
+        *,
+        verbose: bool,
     ) -> list[load.Outcome]:
+        """What came of each file, until all are loaded or SIGTERM asks to stop after those in hand."""
         outcomes = []
-        loading = load.load_files(heads, options=how, processes=processes)
-        for outcome in progress(loading, total=len(heads), what="survey files", stream=sys.stderr):
-            outcomes.append(outcome)
-            if verbose:
-                self.stdout.write(f"{outcome.path}: {outcome.error or outcome.counts}")
+        with closing(loading):
+            for outcome in progress(loading, total=files, what="survey files", stream=sys.stderr):
+                outcomes.append(outcome)
+                if verbose:
+                    self.stdout.write(f"{outcome.path}: {outcome.error or outcome.counts}")
+                if stopping():
+                    break
         return outcomes
 
     def conclude(self, outcomes: list[load.Outcome], how: load.LoadOptions) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from elasticc2.reveal import AlreadyRunning, Revealed, reveal
+from tom_desc.stopping import TERMINATED, sigterm_asks
 
 
 class Command(BaseCommand):
@@ -16,11 +17,14 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            total = reveal(do_all=options["doall"], on_chunk=self.report)
-        except AlreadyRunning as error:
-            raise CommandError(str(error)) from error
-        self.stdout.write(str(total))
+        with sigterm_asks() as stopping:
+            try:
+                total = reveal(do_all=options["doall"], on_chunk=self.report, stopping=stopping)
+            except AlreadyRunning as error:
+                raise CommandError(str(error)) from error
+            self.stdout.write(str(total))
+            if stopping():
+                raise CommandError("stopped; the next run goes on", returncode=TERMINATED)
 
     def report(self, total: Revealed) -> None:
         if self.stderr.isatty():

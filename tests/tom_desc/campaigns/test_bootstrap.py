@@ -43,6 +43,6 @@ def test_the_groups_have_their_permissions() -> None:
         "Public": set(),
         "elasticc_broker": {"elasticc_broker"},
         "Broker": {"elasticc_broker"},
-        "elasticc_admin": {"elasticc_admin"},
+        "elasticc_admin": {"elasticc_admin", "elasticc_broker"},
         "fastdb_writer": {"fastdb_writer"},
     }

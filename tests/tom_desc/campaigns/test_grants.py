@@ -106,6 +106,7 @@ def test_users_see_the_ppdb_up_to_the_clock_and_no_truth(tom: LocalTom, user: Ro
         "elasticc2_ppdbdiaforcedsource": (1, 2),
         "elasticc2_ppdbalert": (1, 2),
         "elasticc2_diaobjecttruth": (0, 1),
+        "elasticc2_trainingdiaobjecttruth": (0, 0),
     }
     tom.manage("campaign", "elasticc2", "--ended", "yes")
     assert [user.count(table) for table in CUT_VIEWS] == [admin.count(table) for table in CUT_VIEWS]

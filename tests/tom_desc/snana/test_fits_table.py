@@ -3,7 +3,7 @@ import gzip
 import numpy as np
 import pytest
 from astropy.io import fits
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -16,9 +16,16 @@ TABLES = st.lists(st.sampled_from(KINDS), min_size=1, max_size=6).flatmap(
 )
 
 
+def texts(rows):
+    """The columns of strings."""
+    return [rows[name] for name in rows.dtype.names if rows.dtype[name].kind == "S"]
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=TABLES)
 def test_rows_are_those_that_astropy_wrote(tmp_path, rows):
+    # A FITS string ends at its first NUL.
+    assume(not any(b"\0" in text for column in texts(rows) for text in column.tolist()))
     write_table(tmp_path / "t.fits", rows, "T", {})
     read = read_fits_table(tmp_path / "t.fits").rows
     assert read.dtype.names == rows.dtype.names

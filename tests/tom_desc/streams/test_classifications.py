@@ -78,6 +78,15 @@ def test_a_probability_that_is_not_finite_is_refused(probability: Any) -> None:
     assert "probability must be a finite number" in reason(message(2, classes=[(2222, probability)]))
 
 
+def test_more_classes_than_any_taxonomy_has_are_refused() -> None:
+    assert "classifications are 1001, more than 1000" in reason(message(2, classes=[(2222, 0.0)] * 1001))
+
+
+@pytest.mark.parametrize("key", ["brokerVersion", "classifierParams"])
+def test_names_that_the_database_cannot_hold_together_are_refused(key: str) -> None:
+    assert "longer than 2500 bytes together" in reason(message(2) | {key: "\u20ac" * 850})
+
+
 def test_every_reason_is_given() -> None:
     said = reason(message(2, alertId=-1, brokerName="", classes=[(99999, 1.0)]))
     assert [word in said for word in ("alertId", "brokerName", "classId")] == [True, True, True]

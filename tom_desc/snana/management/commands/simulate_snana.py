@@ -20,7 +20,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("outdir", type=Path, help="new or empty directory for one directory per class")
         parser.add_argument("--objects", type=int, default=500, help="how many objects (500)")
-        parser.add_argument("--seed", type=int, default=1, help="same seed, same survey (1)")
+        parser.add_argument("--seed", type=int, default=1, help="the same arguments make the same survey (1)")
         parser.add_argument("--last-mjd", type=float, help="when the last night ends (now)")
         parser.add_argument(
             "--first-mjd", type=float, help="when the survey begins (400 days before its end)"
