@@ -20,11 +20,7 @@ urlpatterns = [
     path("accounts/", include("tom_desc.accounts.urls")),
     path("admin/", admin.site.urls),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path(
-        "api/docs/",
-        SpectacularSwaggerView.as_view(url_name="schema", http_method_names=["get", "head"]),
-        name="api-docs",
-    ),
+    path("api/docs/", api_docs, name="api-docs"),
     path("elasticc2/", include("elasticc2.urls")),
 ]
 handler500 = "tom_desc.pages.server_error"
