@@ -1,6 +1,7 @@
 """Base of every JSON endpoint: a view declares its request, its answer and one function."""
 
 import difflib
+import functools
 import json
 from typing import Any, ClassVar, cast
 
@@ -62,7 +63,8 @@ class JsonPost(APIView):
         answer = self.answer(request, **in_path, **self.parameters(data))
         response = json_answer(answer)
         if ignored := self.unknown(data):
-            response["X-Ignored-Keys"] = ", ".join(ignored).encode("ascii", "backslashreplace").decode()
+            # Keys may be anything; a header is short, of one line and ASCII.
+            response["X-Ignored-Keys"] = ", ".join(ignored).encode("unicode_escape")[:1000].decode()
         return response
 
     def get(self, request: Request, **in_path: Any) -> HttpResponse:
@@ -98,8 +100,7 @@ class JsonPost(APIView):
 
     def unknown(self, data: dict[str, Any]) -> list[str]:
         """Keys that the request does not have."""
-        known = self.request_serializer().fields
-        return [key for key in data if key not in known]
+        return [key for key in data if key not in keys_of(self.request_serializer)]
 
     def shown_keys(self, keys: list[str]) -> str:
         return repr(keys)
@@ -126,6 +127,12 @@ def json_answer(answer: Any, *, status: int = 200) -> HttpResponse:
     """An answer: bytes of JSON, or what orjson makes JSON of."""
     content = answer if isinstance(answer, bytes) else orjson.dumps(answer, option=JSON)
     return HttpResponse(content, status=status, content_type="application/json")
+
+
+@functools.cache
+def keys_of(serializer: type[serializers.Serializer[Any]]) -> frozenset[str]:
+    """The keys of a request; asking a serializer each time would copy all its fields."""
+    return frozenset(serializer().fields)
 
 
 def body(request: Request) -> Any:

@@ -430,8 +430,8 @@ def test_a_stored_message_is_not_put_over(broker: Any) -> None:
 
 
 def test_keys_that_are_ignored_are_named(ask: Ask) -> None:
-    response = ask("getalert", {"alertid": 800000, "nprevios": 3, "\u20ac": 1})
-    assert (response.status_code, response["X-Ignored-Keys"]) == (200, "nprevios, \\u20ac")
+    response = ask("getalert", {"alertid": 800000, "nprevios": 3, "\u20ac\n": 1})
+    assert (response.status_code, response["X-Ignored-Keys"]) == (200, "nprevios, \\u20ac\\n")
 
 
 def test_one_answer_has_a_bounded_number_of_objects(ask: Ask, settings: Any) -> None:
