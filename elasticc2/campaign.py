@@ -2,6 +2,7 @@
 
 from elasticc2 import cuts
 from tom_desc.campaigns.registry import CampaignInfo
+from tom_desc.snana.columns import BANDS, OPTIONAL_OBJECT_COLUMNS
 
 NAME = "elasticc2"
 DEFAULT_SIMVERSION = "2023-04-01"
@@ -9,21 +10,11 @@ SNANA_ZEROPOINT = 27.5
 ALERT_ZEROPOINT = 31.4
 # AB zeropoints that have a name of their own.
 FLUX_UNITS = {31.4: "nJy", 27.5: "FLUXCAL"}
-BANDS = "ugrizY"
 
-QUANTILES = tuple(f"zphot_q{percent:03d}" for percent in range(0, 101, 10))
 MAGS = tuple(f"mag_{band.lower()}" for band in BANDS)
 MAGERRS = tuple(f"magerr_{band.lower()}" for band in BANDS)
-HOST_QUANTITIES = (
-    *("ellipticity", "sqradius", "zspec", "zspec_err", "zphot", "zphot_err"),
-    *QUANTILES,
-    *MAGS,
-    *("ra", "dec", "snsep"),
-    *MAGERRS,
-)
-HOST_COLUMNS = tuple(f"{host}_{name}" for host in ("hostgal", "hostgal2") for name in HOST_QUANTITIES)
 # In the order of the table, which is that of the Avro schema; isddf, last in the table, is not in alerts.
-OBJECT_FLOATS = ("mwebv", "mwebv_err", "z_final", "z_final_err", *HOST_COLUMNS)
+OBJECT_FLOATS = tuple(ours for ours, _, _ in OPTIONAL_OBJECT_COLUMNS)
 OBJECT_COLUMNS = ("diaobject_id", "simversion", "ra", "decl", *OBJECT_FLOATS, "isddf")
 
 SOURCE_COLUMNS = (

@@ -10,12 +10,12 @@ import numpy as np
 from django.db import connection
 from numpy.typing import NDArray
 
-from elasticc2.campaign import BANDS
 from elasticc2.lightcurves import POINT, LightCurves
 from elasticc2.models import DiaObject, DiaObjectInfo, DiaObjectTruth, GentypeOfClassId, SpectrumInfo
 from elasticc2.opinions import class_names
 from tom_desc import bulkcopy, photometry, sky
 from tom_desc.mjd import utc
+from tom_desc.snana.columns import BANDS
 
 SOURCES = """
 SELECT diaobject_id, midpointtai, filtername::"char", psflux, psfluxerr

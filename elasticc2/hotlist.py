@@ -6,10 +6,10 @@ from typing import Any
 
 from django.db import connection
 
-from elasticc2.campaign import BANDS
 from elasticc2.dossier import NO_REDSHIFT, magnitude
 from elasticc2.lightcurves import SPECTRA
 from elasticc2.opinions import Opinion, latest_opinions
+from tom_desc.snana.columns import BANDS
 
 PAGE_ROWS = 500
 

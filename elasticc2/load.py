@@ -163,9 +163,7 @@ def load_survey_file(head: Path, *, options: LoadOptions) -> Outcome:
             snana_zeropoint=options.snana_zeropoint,
             alert_zeropoint=options.alert_zeropoint,
         )
-        if not options.store or not len(survey.photometry["diaforcedsource_id"]):
-            return Outcome(head, read_counts(survey))
-        return Outcome(head, store(survey, options))
+        return Outcome(head, store(survey, options) if options.store else read_counts(survey))
     except (LoadError, DatabaseError, OSError, ValueError, TypeError) as error:
         # A file can be wrong in more ways than the reader knows; whichever, the others are loaded.
         return Outcome(head, error=f"{type(error).__name__}: {error}".strip())

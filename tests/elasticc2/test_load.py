@@ -469,6 +469,16 @@ def test_an_empty_file_is_no_failure(model: Model) -> None:
     assert counts(*PPDB) == WHOLE
 
 
+def test_an_object_without_photometry_is_loaded_too(model: Model) -> None:
+    """In a file of its own and beside others; it is counted once it is there, not before."""
+    model.write("C", Thing(7, points=()))
+    model.write("D", Thing(8, points=()), Thing(9))
+    load(model)
+    assert counts(*PPDB) == tuple(a + b for a, b in zip(WHOLE, (3, 2, 4, 2, 3), strict=True))
+    load(model)
+    assert value("SELECT count(*) FROM elasticc2_ppdbdiaobject") == 7
+
+
 def test_what_brokers_spoke_of_before_does_not_stop_a_load(model: Model) -> None:
     hear(message(100001))
     load(model)
