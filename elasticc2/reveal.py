@@ -12,21 +12,17 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from elasticc2 import news
 from elasticc2.campaign import FORCED_COLUMNS, OBJECT_COLUMNS, SOURCE_COLUMNS
+from elasticc2.renewal import lock, renew_stale, renewing
 from elasticc2.summaries import summarise
 from tom_desc.partitions import analyze_if_grown
 from tom_desc.tally import Tally
 
-# Key of the advisory lock: one reveal at a time.
-LOCK = 0x65320001
 # Sources (or objects of a load) that one transaction takes on; bounds its length and its temporary tables.
 AT_ONCE = 20_000
 # Clearing reads all news that wait, so it is not done after every chunk of a long backlog.
 CHUNKS_BETWEEN_CLEARINGS = 20
-
-
-class AlreadyRunning(Exception):
-    """Another reveal is at work."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +64,12 @@ def reveal(
 
     Raises
     ------
-    AlreadyRunning
-        Where another reveal has the lock. Chunks committed until then stay.
+    renewal.AlreadyRunning
+        Where another reveal, or a rebuild, has the lock. Chunks committed until then stay.
     """
     total, chunks = Revealed(), 0
     adopt_mirror()
+    renew_stale(stopping=stopping)
     refresh_statistics(total)
     for take in (every_source(), take_news) if do_all else (take_news,):
         while not stopping() and (chunk := reveal_chunk(take)) is not None:
@@ -94,19 +91,9 @@ def refresh_statistics(total: Revealed) -> None:
         )
 
 
-def lock(cursor: Any) -> None:
-    cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", (LOCK,))
-    if not cursor.fetchone()[0]:
-        raise AlreadyRunning("update_elasticc2_sources already running")
-
-
-ADOPT_MIRROR = """
-INSERT INTO elasticc2_brokernews (diasource_ids)
-SELECT array_agg(diasource_id ORDER BY diasource_id)
-FROM (SELECT diasource_id, (row_number() OVER (ORDER BY diasource_id) - 1) / %(at_once)s AS piece
-      FROM (SELECT diasource_id FROM elasticc2_brokersourceids
-            EXCEPT SELECT unnest(diasource_ids) FROM elasticc2_brokernews) unheard) pieces
-GROUP BY piece"""
+ADOPT_MIRROR = news.append("""
+    SELECT diasource_id FROM elasticc2_brokersourceids
+    EXCEPT SELECT unnest(diasource_ids) FROM elasticc2_brokernews""")
 
 
 def adopt_mirror() -> None:
@@ -129,7 +116,7 @@ def reveal_chunk(take: Take) -> Revealed | None:
     """One chunk in one transaction; None where there was nothing to do."""
     with transaction.atomic(), connection.cursor() as cursor:
         lock(cursor)
-        with work_tables(cursor):
+        with work_tables(cursor), renewing(cursor):
             return work_off(cursor) if take(cursor) else None
 
 
@@ -150,23 +137,13 @@ def added(cursor: Any, query: str) -> int:
     return int(cursor.rowcount)
 
 
-# The oldest news up to AT_ONCE ids, but at least one row of it.
-TAKE_NEWS = """
-WITH counted AS (
-    SELECT news_id, sum(cardinality({ids})) OVER (ORDER BY news_id) - cardinality({ids}) AS before
-    FROM (SELECT * FROM {table} ORDER BY news_id LIMIT %(at_once)s) oldest
-), taken AS (
-    DELETE FROM {table} USING counted
-    WHERE {table}.news_id = counted.news_id AND before < %(at_once)s
-    RETURNING {ids}
-)"""
 TAKE_BROKER_NEWS = (
-    TAKE_NEWS.format(table="elasticc2_brokernews", ids="diasource_ids")
+    news.take("elasticc2_brokernews", "diasource_ids")
     + "INSERT INTO reveal_source SELECT DISTINCT unnest(diasource_ids) FROM taken"
 )
 # Loaded objects that the TOM does not have yet wait until a broker speaks of them.
 TAKE_LOAD_NEWS = (
-    TAKE_NEWS.format(table="elasticc2_loadnews", ids="diaobject_ids")
+    news.take("elasticc2_loadnews", "diaobject_ids")
     + """, revealed AS (
     INSERT INTO reveal_object (diaobject_id)
     SELECT DISTINCT diaobject_id
@@ -180,12 +157,7 @@ RETRY_UNKNOWN = """
 WITH known AS (
     DELETE FROM elasticc2_unknownsource u USING elasticc2_ppdbdiasource p
     WHERE p.diasource_id = u.diasource_id RETURNING u.diasource_id
-)
-INSERT INTO elasticc2_brokernews (diasource_ids)
-SELECT array_agg(diasource_id ORDER BY diasource_id)
-FROM (SELECT diasource_id, (row_number() OVER (ORDER BY diasource_id) - 1) / %(at_once)s AS piece
-      FROM known) pieces
-GROUP BY piece"""
+)""" + news.append("SELECT diasource_id FROM known")
 
 
 def take_news(cursor: Any) -> bool:

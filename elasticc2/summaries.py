@@ -1,10 +1,12 @@
-"""Summaries of objects, recomputed from their rows: per band, and per classifier.
+"""What is kept of objects, recomputed from their rows: per band, per classifier, a summary, the light curve.
 
-Both statements take a table with a column ``diaobject_id`` that names the objects; a row that comes out as
-it was is left alone.
+All statements take a table with a column ``diaobject_id`` that names the objects; a row that comes out as it
+was is left alone.
 """
 
 from typing import Any
+
+from elasticc2.taxonomy import IA
 
 # Column group of diaobjectinfo: which table, and which row of a band it describes.
 GROUPS = {
@@ -51,7 +53,7 @@ LEFT JOIN latestforcedsource USING (diaobject_id, filtername)
 ON CONFLICT (diaobject_id, filtername) DO UPDATE SET {assignments(INFO_COLUMNS)}
 WHERE {differ("elasticc2_diaobjectinfo", INFO_COLUMNS)}"""
 
-CLASS_COLUMNS = [f"latestclass{rank}{name}" for rank in range(1, 5) for name in ("id", "prob")]
+CLASS_COLUMNS = [f"latestclass{rank}{name}" for rank in range(1, 5) for name in ("id", "prob")] + ["probia"]
 
 # The latest message: that on the latest source, and of several on one source the one that came last.
 CLASSIFICATION = f"""
@@ -68,18 +70,99 @@ WITH latest AS (
 ), ranked AS (
     SELECT diaobject_id, classifier_id,
            array_agg(c.classid ORDER BY c.probability DESC, c.place) AS ids,
-           array_agg(c.probability ORDER BY c.probability DESC, c.place) AS probs
+           array_agg(c.probability ORDER BY c.probability DESC, c.place) AS probs,
+           coalesce(max(c.probability) FILTER (WHERE c.classid = {IA}), 0) AS probia
     FROM latest, unnest(classid, probability) WITH ORDINALITY AS c (classid, probability, place)
     GROUP BY diaobject_id, classifier_id
 )
 INSERT INTO elasticc2_diaobjectclassification (diaobject_id, classifier_id, {", ".join(CLASS_COLUMNS)})
-SELECT diaobject_id, classifier_id, {", ".join(f"ids[{rank}], probs[{rank}]" for rank in range(1, 5))}
+SELECT diaobject_id, classifier_id, {", ".join(f"ids[{rank}], probs[{rank}]" for rank in range(1, 5))},
+       probia
 FROM ranked
 ON CONFLICT (diaobject_id, classifier_id) DO UPDATE SET {assignments(CLASS_COLUMNS)}
 WHERE {differ("elasticc2_diaobjectclassification", CLASS_COLUMNS)}"""
 
+PACKED = {
+    "mjd": "float8send(midpointtai)",
+    "band": """charsend(filtername::"char")""",
+    "flux": "float4send(psflux)",
+    "fluxerr": "float4send(psfluxerr)",
+}
+PACKED_COLUMNS = ["n", *PACKED]
+
+
+def in_time(sent: str) -> str:
+    """The bytes of all points of an object, one after the other."""
+    return f"coalesce(string_agg({sent}, '' ORDER BY midpointtai, diaforcedsource_id), '')"
+
+
+LIGHT_CURVE = f"""
+INSERT INTO elasticc2_packedlightcurve (diaobject_id, {", ".join(PACKED_COLUMNS)})
+SELECT diaobject_id, count(diaforcedsource_id), {", ".join(in_time(sent) for sent in PACKED.values())}
+FROM {{objects}}
+JOIN elasticc2_diaobject USING (diaobject_id)
+LEFT JOIN elasticc2_diaforcedsource USING (diaobject_id)
+GROUP BY diaobject_id
+ON CONFLICT (diaobject_id) DO UPDATE SET {assignments(PACKED_COLUMNS)}
+WHERE {differ("elasticc2_packedlightcurve", PACKED_COLUMNS)}"""
+
+# Which source, and what is kept of it.
+EXTREMES = {
+    "latest": "midpointtai DESC, diasource_id DESC",
+    "peak": "psflux = 'NaN', psflux DESC, midpointtai, diasource_id",
+}
+EXTREME_COLUMNS = [f"{which}_{name}" for which in EXTREMES for name in ("mjd", "band", "flux", "fluxerr")]
+SUMMARY_COLUMNS = ["n_sources", "n_forced", "first_mjd", *EXTREME_COLUMNS]
+
+
+def extreme(which: str) -> str:
+    """A common table expression: one source an object, under the summary's names."""
+    return f"""{which} AS (
+    SELECT DISTINCT ON (diaobject_id) diaobject_id, midpointtai AS {which}_mjd, filtername AS {which}_band,
+           psflux AS {which}_flux, psfluxerr AS {which}_fluxerr
+    FROM sources ORDER BY diaobject_id, {EXTREMES[which]})"""
+
+
+# After the light curve, whose number of points it takes over.
+SUMMARY = f"""
+WITH sources AS MATERIALIZED (
+    SELECT s.* FROM {{objects}} JOIN elasticc2_diasource s USING (diaobject_id)
+), counted AS (
+    SELECT diaobject_id, count(*) AS n_sources, min(midpointtai) AS first_mjd
+    FROM sources GROUP BY diaobject_id
+), {", ".join(extreme(which) for which in EXTREMES)}
+INSERT INTO elasticc2_objectsummary (diaobject_id, {", ".join(SUMMARY_COLUMNS)})
+SELECT diaobject_id, coalesce(n_sources, 0), n, first_mjd, {", ".join(EXTREME_COLUMNS)}
+FROM {{objects}}
+JOIN elasticc2_packedlightcurve USING (diaobject_id)
+LEFT JOIN counted USING (diaobject_id)
+LEFT JOIN latest USING (diaobject_id)
+LEFT JOIN peak USING (diaobject_id)
+ON CONFLICT (diaobject_id) DO UPDATE SET {assignments(SUMMARY_COLUMNS)}
+WHERE {differ("elasticc2_objectsummary", SUMMARY_COLUMNS)}"""
+
 
 def summarise(cursor: Any, objects: str) -> None:
-    """Bring the summaries of the objects in the table ``objects`` up to their rows."""
-    cursor.execute(INFO.format(objects=objects))
-    cursor.execute(CLASSIFICATION.format(objects=objects))
+    """Bring what is kept of the objects in the table ``objects`` up to their rows."""
+    for statement in (INFO, CLASSIFICATION, LIGHT_CURVE, SUMMARY):
+        cursor.execute(statement.format(objects=objects))
+
+
+# Reveal never takes a source away, but others may.
+GROUNDLESS_INFO = """
+DELETE FROM elasticc2_diaobjectinfo i USING {objects} o
+WHERE i.diaobject_id = o.diaobject_id
+  AND NOT EXISTS (SELECT FROM elasticc2_diasource s
+                  WHERE s.diaobject_id = i.diaobject_id AND s.filtername = i.filtername)"""
+GROUNDLESS_CLASSIFICATION = """
+DELETE FROM elasticc2_diaobjectclassification c USING {objects} o
+WHERE c.diaobject_id = o.diaobject_id
+  AND NOT EXISTS (SELECT FROM elasticc2_diasource s JOIN elasticc2_brokermessage m USING (diasource_id)
+                  WHERE s.diaobject_id = c.diaobject_id AND m.classifier_id = c.classifier_id
+                    AND cardinality(m.classid) > 0)"""
+
+
+def forget_groundless(cursor: Any, objects: str) -> None:
+    """Remove what is kept of bands and classifiers that the objects' sources no longer have."""
+    for statement in (GROUNDLESS_INFO, GROUNDLESS_CLASSIFICATION):
+        cursor.execute(statement.format(objects=objects))

@@ -4,6 +4,9 @@ Codes are hierarchical: thousands Meta 0, Static 1000, Variable 2000; the last d
 how specific a class is, and a 1 there means "Other".
 """
 
+# Class id of a supernova of type Ia, the one that dark energy is measured with.
+IA = 2222
+
 EXACT, CATEGORY, GENERAL, BROAD = "exact", "category", "general", "broad"
 
 SN_LIKE = (10, 11, 12, 20, 21, 25, 26, 27, 30, 31, 32, 35, 36, 37)
@@ -27,7 +30,7 @@ CLASSES: tuple[tuple[int, str, tuple[int, ...], str], ...] = (
     (2210, "Non-Recurring/Other", (), ""),
     (2220, "SN-like", SN_LIKE, CATEGORY),
     (2221, "SN-like/Other", (), ""),
-    (2222, "Ia", (10,), EXACT),
+    (IA, "Ia", (10,), EXACT),
     (2223, "Ib/c", (20, 21, 25, 26, 27), EXACT),
     (2224, "II", (30, 31, 32, 35, 36, 37), EXACT),
     (2225, "Iax", (12,), EXACT),

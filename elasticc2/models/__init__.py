@@ -20,7 +20,13 @@ from elasticc2.models.photometry import (
     TrainingDiaForcedSource,
     TrainingDiaSource,
 )
-from elasticc2.models.summaries import DiaObjectClassification, DiaObjectInfo
+from elasticc2.models.summaries import (
+    DiaObjectClassification,
+    DiaObjectInfo,
+    ObjectSummary,
+    PackedLightCurve,
+    StaleObjects,
+)
 from elasticc2.models.taxonomy import ClassIdOfGentype, GentypeOfClassId
 from elasticc2.models.truth import DiaObjectTruth, TrainingDiaObjectTruth
 
@@ -40,12 +46,15 @@ __all__ = [
     "GentypeOfClassId",
     "ImportPPDBRunning",
     "LoadNews",
+    "ObjectSummary",
     "PPDBAlert",
     "PPDBDiaForcedSource",
     "PPDBDiaObject",
     "PPDBDiaSource",
+    "PackedLightCurve",
     "PlannedSpectra",
     "SpectrumInfo",
+    "StaleObjects",
     "TrainingAlert",
     "TrainingDiaForcedSource",
     "TrainingDiaObject",

@@ -8,7 +8,8 @@ from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from elasticc2.reveal import LOCK, AlreadyRunning, Revealed, reveal
+from elasticc2.renewal import LOCK, AlreadyRunning
+from elasticc2.reveal import Revealed, reveal
 from tests.elasticc2.sky import add_object, add_points, hear, message, rows, value
 
 pytestmark = pytest.mark.django_db

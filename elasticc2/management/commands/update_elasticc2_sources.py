@@ -4,7 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from elasticc2.reveal import AlreadyRunning, Revealed, reveal
+from elasticc2.renewal import AlreadyRunning
+from elasticc2.reveal import Revealed, reveal
 from tom_desc.stopping import TERMINATED, sigterm_asks
 
 
