@@ -1,19 +1,23 @@
 """Ingest: broker messages into the database, each once, and the news of them for reveal."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from django.db import connection, transaction
 
-from tom_desc.bulkcopy import stage
+from tom_desc import bulkcopy
 from tom_desc.streams.classifications import Classifications, Classifier
 
 REST_TOPIC = "REST_push"
 REST_OFFSET = -1
+# Messages that are written into the statement; more go through a staging table.
+MOST_LITERALS = 20
 
+TABLE = "elasticc2_brokermessage"
 COLUMNS = (
-    "brokermessage_id",
     "streammessage_id",
     "topicname",
     "alert_id",
@@ -33,12 +37,15 @@ DIGEST = (
 # Ids follow the order of the request, rows go in by their key: two batches of the same messages then wait
 # for each other, never in a ring.
 STORE = f"""
-WITH stored AS (
-    INSERT INTO elasticc2_brokermessage ({", ".join(COLUMNS)})
-    SELECT {", ".join(COLUMNS)} FROM {{staging}} s
+WITH numbered AS MATERIALIZED (
+    SELECT nextval('"elasticc2_brokermessage_brokerMessageId_seq"') AS brokermessage_id, {", ".join(COLUMNS)}
+    FROM {{rows}} s
+), stored AS (
+    INSERT INTO {TABLE} (brokermessage_id, {", ".join(COLUMNS)})
+    SELECT brokermessage_id, {", ".join(COLUMNS)} FROM numbered s
     ORDER BY diasource_id, {DIGEST}
     ON CONFLICT DO NOTHING
-    RETURNING diasource_id
+    RETURNING diasource_id, brokermessage_id
 ), sources AS (
     SELECT DISTINCT diasource_id FROM stored
 ), news AS (
@@ -49,16 +56,14 @@ WITH stored AS (
     SELECT diasource_id FROM sources ORDER BY diasource_id
     ON CONFLICT DO NOTHING
 )
-SELECT count(*) FROM stored"""
+SELECT count(*), min(brokermessage_id) FILTER (WHERE brokermessage_id = first)
+FROM stored, (SELECT min(brokermessage_id) AS first FROM numbered) numbered"""
 
+# Where the first message was there already.
 FIRST_ID = f"""
 SELECT m.brokermessage_id
-FROM {{staging}} s
-JOIN elasticc2_brokermessage m ON m.diasource_id = s.diasource_id AND m.digest = {DIGEST}
-WHERE s.brokermessage_id = %(first)s"""
-
-NEW_IDS = """
-SELECT nextval('"elasticc2_brokermessage_brokerMessageId_seq"') FROM generate_series(1, %s)"""
+FROM {{first}} s
+JOIN {TABLE} m ON m.diasource_id = s.diasource_id AND m.digest = {DIGEST}"""
 
 KNOWN_CLASSIFIERS = """
 SELECT brokername, brokerversion, classifiername, classifierparams, classifier_id
@@ -81,17 +86,27 @@ def ingest(batch: Classifications, *, topic: str = REST_TOPIC) -> Stored:
     """Store a batch that is not empty; messages that are there already are counted, not stored again."""
     ids = classifier_ids(batch.classifiers)
     keep = first_of_each(batch)
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(NEW_IDS, (len(keep),))
-        message_ids = [row[0] for row in cursor.fetchall()]
-        columns = {"brokermessage_id": np.array(message_ids)} | message_columns(batch, ids, keep, topic)
-        staging = stage(cursor, "elasticc2_brokermessage", columns)
-        cursor.execute(STORE.format(staging=staging))
-        loaded = cursor.fetchone()[0]
-        cursor.execute(FIRST_ID.format(staging=staging), {"first": message_ids[0]})
-        first_id = cursor.fetchone()[0]
-        cursor.execute(f"TRUNCATE {staging}")
+    columns = message_columns(batch, ids, keep, topic)
+    with connection.cursor() as cursor:
+        with as_rows(cursor, columns) as rows:
+            cursor.execute(STORE.format(rows=rows))
+            loaded, first_id = cursor.fetchone()
+        if first_id is None:
+            first = bulkcopy.as_values(cursor, TABLE, {name: values[:1] for name, values in columns.items()})
+            cursor.execute(FIRST_ID.format(first=first))
+            (first_id,) = cursor.fetchone()
     return Stored(loaded=loaded, duplicates=len(batch) - loaded, first_id=first_id)
+
+
+@contextmanager
+def as_rows(cursor: Any, columns: dict[str, Any]) -> Iterator[str]:
+    """What a statement names to read the columns as rows. A few need no transaction of several statements."""
+    if bulkcopy.row_count(columns) <= MOST_LITERALS:
+        yield bulkcopy.as_values(cursor, TABLE, columns)
+        return
+    with transaction.atomic():
+        yield (staging := bulkcopy.stage(cursor, TABLE, columns))
+        cursor.execute(f"TRUNCATE {staging}")
 
 
 def classifier_ids(classifiers: list[Classifier]) -> dict[Classifier, int]:

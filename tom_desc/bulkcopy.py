@@ -5,8 +5,10 @@ list of str or None, a :class:`Lists` for an array column, or None for a column 
 """
 
 import io
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from tom_desc.rowbytes import Cells, constant, join, of_numbers, of_strings, sid
 
 SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 END = b"\xff\xff"
+LENGTH = struct.Struct(">i")
 NULL = np.frombuffer(b"\xff\xff\xff\xff", np.uint8)
 POSTGRES_EPOCH_US = 946_684_800_000_000
 # Rows encoded at a time: bounds memory at some 10 MB a piece.
@@ -57,6 +60,7 @@ class Lists:
         return Lists(self.values[np.repeat(chosen, self.counts)], self.counts[rows])
 
 
+Buffer = bytes | memoryview
 Column = NDArray[Any] | Lists | Sequence[str | None] | None
 _types: dict[tuple[str, str], dict[str, str]] = {}
 
@@ -134,6 +138,32 @@ def insert_new(cursor: Any, table: str, columns: Mapping[str, Column]) -> int:
     # The next batch of the same transaction starts empty.
     cursor.execute(f"TRUNCATE {staging}")
     return inserted
+
+
+def as_values(cursor: Any, table: str, columns: Mapping[str, Column]) -> str:
+    """The columns as a subquery of literals: of a few rows, a staging table would cost more."""
+    types = column_types(cursor, table)
+    rows = list(zip(*(python_values(column, row_count(columns)) for column in columns.values()), strict=True))
+    literals = ", ".join(["%s"] * len(rows))
+    names = ", ".join(f'"{name}"' for name in columns)
+    typed = ", ".join(f'"{name}"::{types[name]}' for name in columns)
+    values = cursor.mogrify(f"(VALUES {literals}) AS literals ({names})", rows).decode()
+    return f"(SELECT {typed} FROM {values})"
+
+
+def python_values(column: Any, rows: int) -> list[Any]:
+    """A column as psycopg2 takes it."""
+    if column is None:
+        return [None] * rows
+    if isinstance(column, Lists):
+        return [values.tolist() for values in np.split(column.values, np.cumsum(column.counts)[:-1])]
+    if not isinstance(column, np.ndarray):
+        return list(column)
+    if column.dtype.kind == "S":
+        return [text.decode() for text in column.tolist()]
+    if column.dtype.kind == "M":
+        return [moment and moment.replace(tzinfo=UTC) for moment in column.astype("M8[us]").tolist()]
+    return list(column.tolist())
 
 
 def row_count(columns: Mapping[str, Column]) -> int:
@@ -233,10 +263,37 @@ def read(cursor: Any, query: str, dtype: Sequence[tuple[str, str]]) -> NDArray[A
     dtype
         Name and native numpy type of each column: ``[("mjd", "f8"), ("band", "S1")]``.
     """
+    return decode(copy_out(cursor, query), dtype)
+
+
+def copy_out(cursor: Any, query: str) -> memoryview:
+    """The rows of a query without parameters, in binary COPY form."""
     stream = io.BytesIO()
     with cursor.db.wrap_database_errors:
         cursor.copy_expert(f"COPY ({query}) TO STDOUT (FORMAT binary)", stream)
-    return decode(stream.getbuffer(), dtype)
+    return stream.getbuffer()
+
+
+def read_fields(cursor: Any, query: str, *, columns: int) -> list[list[memoryview | None]]:
+    """The bytes of each field of a query, by column: for columns whose values differ in width.
+
+    Parameters
+    ----------
+    query
+        SQL without parameters.
+    columns
+        How many columns it has.
+    """
+    data = copy_out(cursor, query)
+    fields: list[memoryview | None] = []
+    at = len(SIGNATURE)
+    while (at := at + 2) < len(data):
+        for _ in range(columns):
+            (length,) = LENGTH.unpack_from(data, at)
+            at += LENGTH.size
+            fields.append(data[at : at + length] if length >= 0 else None)
+            at += max(length, 0)
+    return [fields[column::columns] for column in range(columns)]
 
 
 def decode(data: memoryview, dtype: Sequence[tuple[str, str]]) -> NDArray[Any]:

@@ -251,7 +251,8 @@ def columns(messages: list[Any], places: list[int]) -> Classifications:
 
 def times(milliseconds: list[float | None]) -> NDArray[np.datetime64]:
     """Milliseconds since 1970 as datetime64[us]; NaT for None."""
-    return np.array(
-        ["NaT" if value is None else np.datetime64(round(value * 1000), "us") for value in milliseconds],
-        "M8[us]",
-    )
+    values = np.array(milliseconds, float)
+    # Microseconds until 2100 are whole numbers that float64 holds exactly.
+    moments = np.where(np.isnan(values), 0, np.rint(values * 1000)).astype("M8[us]")
+    moments[np.isnan(values)] = np.datetime64("NaT")
+    return moments
