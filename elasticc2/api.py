@@ -1,21 +1,22 @@
 """The JSON endpoints of ELAsTiCC2."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.request import Request
 
-from elasticc2 import lightcurves
+from elasticc2 import lightcurve_json, lightcurves
 from elasticc2.alerts import reconstruct
 from elasticc2.campaign import ELASTICC2, HOSTINFO_COLUMNS
 from elasticc2.ingest import ingest
 from elasticc2.messages import CONDITIONS, broker_message, broker_messages
-from tom_desc.accounts.models import BrokerAccount
+from tom_desc.accounts.brokers import brokers_of
 from tom_desc.campaigns.clock import now
 from tom_desc.env import NO, YES
 from tom_desc.jsonpost import JsonPost, Refusal, body, json_answer
@@ -112,20 +113,18 @@ class LightCurveView(JsonPost):
     def answer(self, request: Request, **asked: Any) -> Any:
         mjd_now = asked.get("mjd_now")
         bounded(asked["objectids"])
-        curves = lightcurves.light_curves(
-            objectids=asked["objectids"], until_mjd=mjd_now, spectra_until_mjd=now(ELASTICC2).at(mjd_now)
+        pieces = lightcurves.in_pieces(
+            objectids=asked["objectids"],
+            until_mjd=mjd_now,
+            spectra_until_mjd=now(ELASTICC2).at(mjd_now),
+            hostinfo=asked["include_hostinfo"],
         )
-        known = {row[0] for row in curves.objects}
-        return {
-            "status": "ok",
-            "diaobject": lightcurves.answer(
-                curves,
-                rows=range(len(curves.objects)),
-                return_format=asked["return_format"],
-                include_hostinfo=asked["include_hostinfo"],
-            ),
-            "unknown": sorted(set(asked["objectids"]) - known),
-        }
+        return lightcurve_json.ltcv(
+            pieces,
+            objectids=asked["objectids"],
+            return_format=asked["return_format"],
+            hostinfo=asked["include_hostinfo"],
+        )
 
 
 class HotRequest(serializers.Serializer[Any]):
@@ -183,6 +182,8 @@ class HotTransients(JsonPost):
     response_serializer = HotReply
     error_prefix = "Exception in GetHotSNeView: "
     unknown_keys = "Error, unknown parameters passed in request body: {keys}"
+    # Under which the answer has the objects.
+    keys: tuple[str, ...] = ("diaobject",)
 
     def answer(self, request: Request, **asked: Any) -> Any:
         clock = now(ELASTICC2)
@@ -203,24 +204,23 @@ class HotTransients(JsonPost):
             gentypes=asked.get("cheat_gentypes"),
         )
         bounded(hot)
-        curves = lightcurves.light_curves(objectids=hot, until_mjd=mjd_now, spectra_until_mjd=until)
-        found = lightcurves.answer(
-            curves,
-            rows=lightcurves.with_points(curves),
-            return_format=asked["return_format"],
-            include_hostinfo=asked["include_hostinfo"],
+        pieces = functools.partial(
+            lightcurves.in_pieces,
+            objectids=hot,
+            until_mjd=mjd_now,
+            spectra_until_mjd=until,
+            hostinfo=asked["include_hostinfo"],
         )
-        return {"status": "ok", "diaobject": found}
+        return lightcurve_json.hot(
+            pieces, keys=self.keys, return_format=asked["return_format"], hostinfo=asked["include_hostinfo"]
+        )
 
 
 class HotSupernovae(HotTransients):
     """An older name of gethottransients, whose answer has the objects as ``sne`` too."""
 
     undocumented = True
-
-    def answer(self, request: Request, **asked: Any) -> Any:
-        reply = super().answer(request, **asked)
-        return reply | {"sne": reply["diaobject"]}
+    keys = ("diaobject", "sne")
 
 
 class AlertRequest(serializers.Serializer[Any]):
@@ -334,7 +334,7 @@ class BrokerMessages(JsonPost):
     response_serializer = FoundMessages
     unknown_keys = "Unknown parameters: {keys}"
 
-    def post(self, request: Request, **in_path: Any) -> HttpResponse:
+    def post(self, request: Request, **in_path: Any) -> HttpResponseBase:
         if "message_id" in in_path:
             return json_answer(broker_message(in_path["message_id"]))
         asked = body(request) if request.body else {}
@@ -349,13 +349,15 @@ class BrokerMessages(JsonPost):
         return json_answer(reply | {"count": len(page), "brokermessages": page})
 
     @extend_schema(request=BrokerMessageRecord, responses={201: PutReply})
-    def put(self, request: Request, **in_path: Any) -> HttpResponse:
+    def put(self, request: Request, **in_path: Any) -> HttpResponseBase:
         if in_path:
             raise MethodNotAllowed("PUT")
-        if not request.user.has_perm("accounts.elasticc_broker"):
-            raise Refusal("403 Forbidden: this account may not PUT broker messages", status=403)
+        try:
+            brokers = brokers_of(request.user)
+        except PermissionError as error:
+            raise Refusal(str(error), status=403) from error
         data = body(request)
-        batch, rejects = check(data if isinstance(data, list) else [data], brokers=brokers_of(request.user))
+        batch, rejects = check(data if isinstance(data, list) else [data], brokers=brokers)
         rejected = [{"index": reject.place, "reason": reject.reason} for reject in rejects]
         if not len(batch):
             reasons = [f"message {reject.place}: {reject.reason}" for reject in rejects]
@@ -382,8 +384,3 @@ def is_dry_run(request: Request) -> bool:
     if said not in YES | NO:
         raise Refusal(f"dry_run must be yes or no, not {said!r}")
     return said in YES
-
-
-def brokers_of(user: Any) -> set[str] | None:
-    """The broker names that the account is bound to; None: it may use any."""
-    return set(BrokerAccount.objects.filter(user=user).values_list("brokername", flat=True)) or None

@@ -2,19 +2,18 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from django.db import connection
 from numpy.typing import NDArray
 
-from elasticc2.lightcurves import POINT, LightCurves
-from elasticc2.models import DiaObject, DiaObjectInfo, DiaObjectTruth, GentypeOfClassId, SpectrumInfo
+from elasticc2.lightcurves import POINT, LightCurves, Photometry
+from elasticc2.models import DiaObject, DiaObjectTruth, GentypeOfClassId, SpectrumInfo
 from elasticc2.opinions import class_names
 from tom_desc import bulkcopy, photometry, sky
-from tom_desc.mjd import utc
+from tom_desc.mjd import TAI_MINUS_UTC_S, utc
 from tom_desc.snana.columns import BANDS
 
 SOURCES = """
@@ -57,30 +56,32 @@ class Points:
 def points_of(objectid: int, curves: LightCurves) -> Points:
     """The forced photometry of ``curves``, and the object's sources that have no forced point."""
     with connection.cursor() as cursor:
-        sources = bulkcopy.read(cursor, cursor.mogrify(SOURCES, (objectid,)).decode(), POINT)
+        rows = bulkcopy.read(cursor, cursor.mogrify(SOURCES, (objectid,)).decode(), POINT)
+    sources = Photometry(**{name: rows[name] for name in vars(curves.points)})
     known, measured = set(times_and_bands(sources)), set(times_and_bands(curves.points))
     alone = np.array([key not in measured for key in times_and_bands(sources)], bool)
-    points = np.concatenate([curves.points, sources[alone]])
-    points = points[np.argsort(points["mjd"], kind="stable")]
+    points = curves.points.followed_by(sources.take(alone))
+    points = points.take(np.argsort(points.mjd, kind="stable"))
     zeropoint = math.nan if curves.zeropoint is None else curves.zeropoint
-    mag, magerr = photometry.magnitudes(points["flux"], points["fluxerr"], zeropoint=zeropoint)
+    mag, magerr = photometry.magnitudes(points.flux, points.fluxerr, zeropoint=zeropoint)
     return Points(
-        **{name: points[name] for name in ("mjd", "band", "flux", "fluxerr")},
+        **vars(points),
         mag=mag,
         magerr=magerr,
-        limit=photometry.limits(points["fluxerr"], zeropoint=zeropoint),
-        significant=photometry.is_significant(points["flux"], points["fluxerr"]),
+        limit=photometry.limits(points.fluxerr, zeropoint=zeropoint),
+        significant=photometry.is_significant(points.flux, points.fluxerr),
         detected=np.array([key in known for key in times_and_bands(points)], bool),
     )
 
 
-def times_and_bands(points: NDArray[Any]) -> list[tuple[float, bytes]]:
-    return list(zip(points["mjd"].tolist(), points["band"].tolist(), strict=True))
+def times_and_bands(points: Photometry) -> list[tuple[float, bytes]]:
+    return list(zip(points.mjd.tolist(), points.band.tolist(), strict=True))
 
 
-def plot_data(points: Points) -> dict[str, list[Any]]:
+def plot_data(points: Points) -> dict[str, Any]:
     """The points for the plot module, ready for JSON: null for what is no number."""
     return {
+        "tai_minus_utc_s": TAI_MINUS_UTC_S,
         "mjd": points.mjd.tolist(),
         "band": points.band.astype("U1").tolist(),
         "flux": shortest(points.flux),
@@ -104,35 +105,37 @@ def rounded(value: float, places: int) -> float | None:
 
 @dataclass(frozen=True)
 class TableRow:
-    """A point as the table of all points shows it."""
+    """A point as the table of all points shows it: in words, since templates take long over numbers."""
 
-    mjd: float
-    date: datetime
+    mjd: str
+    date: str
     band: str
     flux: str
-    fluxerr: str
-    mag: float | None
-    magerr: float | None
-    limit: float | None
+    mag: str
+    limit: str
     detected: bool
 
 
 def table_rows(points: Points) -> list[TableRow]:
-    """Points in words: a magnitude where the flux is significant, else its limit."""
+    """One a point: a magnitude where the flux is significant, else its limit; empty where there is none."""
+    bright = points.significant & np.isfinite(points.mag)
+    limited = ~points.significant & np.isfinite(points.limit)
     return [
         TableRow(
-            mjd=float(points.mjd[i]),
-            date=utc(float(points.mjd[i])),
+            mjd=f"{points.mjd[i]:.4f}",
+            date=f"{utc(float(points.mjd[i])):%Y-%m-%d %H:%M}",
             band=points.band[i].decode(),
-            flux=in_digits_of(points.flux[i], points.fluxerr[i]),
-            fluxerr=in_digits_of(points.fluxerr[i], points.fluxerr[i]),
-            mag=rounded(points.mag[i], 3) if points.significant[i] else None,
-            magerr=rounded(points.magerr[i], 3) if points.significant[i] else None,
-            limit=None if points.significant[i] else rounded(points.limit[i], 2),
+            flux=with_error(points.flux[i], points.fluxerr[i]),
+            mag=f"{points.mag[i]:.3f} ± {points.magerr[i]:.3f}" if bright[i] else "",
+            limit=f"{points.limit[i]:.2f}" if limited[i] else "",
             detected=bool(points.detected[i]),
         )
         for i in range(len(points.mjd))
     ]
+
+
+def with_error(value: float, error: float) -> str:
+    return f"{in_digits_of(value, error)} ± {in_digits_of(error, error)}"
 
 
 def in_digits_of(value: float, error: float) -> str:
@@ -142,52 +145,43 @@ def in_digits_of(value: float, error: float) -> str:
     return f"{value:.{max(places, 0)}f}"
 
 
-@dataclass(frozen=True)
-class BandSummary:
-    """The number of a band's detections and points, and what reveal keeps of it. Magnitudes are AB."""
-
-    band: str
-    detections: int
-    points: int
-    first_mjd: float | None = None
-    latest_mjd: float | None = None
-    latest_mag: float | None = None
-    peak_mjd: float | None = None
-    peak_mag: float | None = None
-
-
-def band_summaries(objectid: int, points: Points, zeropoint: float | None) -> list[BandSummary]:
-    """One row a band that has a point, in the order of wavelength."""
-    kept = {info.filtername: info for info in DiaObjectInfo.objects.filter(diaobject_id=objectid)}
-    seen = sorted(set(points.band.astype("U1").tolist()), key=lambda band: (BANDS + band).index(band))
-    return [
-        replace(counted(band, points), **summary(kept[band], zeropoint))
-        if band in kept
-        else counted(band, points)
-        for band in seen
-    ]
-
-
-def counted(band: str, points: Points) -> BandSummary:
-    here = points.band == band.encode()
-    return BandSummary(band, detections=int((here & points.detected).sum()), points=int(here.sum()))
-
-
-def summary(info: DiaObjectInfo, zeropoint: float | None) -> dict[str, Any]:
-    return {
-        "first_mjd": info.firstsourcemjd,
-        "latest_mjd": info.latestsourcemjd,
-        "latest_mag": magnitude(info.latestsourceflux, zeropoint),
-        "peak_mjd": info.maxforcedsourcemjd,
-        "peak_mag": magnitude(info.maxforcedsourceflux, zeropoint),
-    }
-
-
 def magnitude(flux: float | None, zeropoint: float | None) -> float | None:
     """AB magnitude of one flux, or None where it has none."""
     if flux is None or zeropoint is None:
         return None
     return rounded(float(photometry.magnitudes(flux, 0.0, zeropoint=zeropoint)[0]), 4)
+
+
+@dataclass(frozen=True)
+class Position:
+    """A place on the sky in the forms that other services take.
+
+    Attributes
+    ----------
+    degrees
+        Right ascension and declination, to 0.004".
+    sexagesimal
+        Hours and degrees, as SIMBAD and NED take them.
+    designation
+        J2000 name. Truncated, not rounded, as the IAU asks (Dictionary of Nomenclature, specifications 3.2).
+    """
+
+    degrees: str
+    sexagesimal: str
+    designation: str
+
+
+def position(ra: float, dec: float) -> Position | None:
+    """The position of (ra, dec), degrees; None where they are none."""
+    if not sky.position(ra, dec):
+        return None
+    # Rounded far beyond what is kept, so that 12h that is stored as 179.9999999999 is not 11:59:59.99.
+    hours, degrees = sky.right_ascension(ra, places=6), sky.declination(dec, places=6)
+    return Position(
+        degrees=f"{ra:.6f} {dec:.6f}",
+        sexagesimal=sky.position(ra, dec),
+        designation=f"J{hours[:11]}{degrees[:11]}".replace(":", ""),
+    )
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Light curves: forced photometry of some objects, or of all that are hot, as columns."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,25 +9,32 @@ from django.db import connection
 from numpy.typing import NDArray
 
 from elasticc2.campaign import HOSTINFO_COLUMNS, NAME
+from elasticc2.hotset import HOT_SET
 from tom_desc import bulkcopy
-from tom_desc.campaigns.models import Campaign
+from tom_desc.bulkcopy import Buffer
 
-# Nobody reported a spectrum: the documented value of redshift and sncode.
-UNKNOWN = -99
 HOT_DAYS = 30.0
+# Objects that are read, and answered with, at a time: a large answer never lies in memory whole.
+OBJECTS_AT_ONCE = 500
 
 POINT = [("objectid", "i8"), ("mjd", "f8"), ("band", "S1"), ("flux", "f4"), ("fluxerr", "f4")]
 POINTS = """
 SELECT diaobject_id, midpointtai, filtername::"char", psflux, psfluxerr
 FROM elasticc2_diaforcedsource
-WHERE diaobject_id = ANY(%(objectids)s::bigint[]) AND midpointtai <= %(until)s
+WHERE diaobject_id = ANY(%(objectids)s::bigint[])
 ORDER BY diaobject_id, midpointtai, diaforcedsource_id"""
 
+# A packed light curve of an object that triggers noted is not to be trusted.
 OBJECTS = f"""
-SELECT diaobject_id, ra, decl, {", ".join(HOSTINFO_COLUMNS)}
-FROM elasticc2_diaobject
-WHERE diaobject_id = ANY(%(objectids)s::bigint[])
-ORDER BY diaobject_id"""
+SELECT o.diaobject_id, o.ra, o.decl,
+       (SELECT zeropoint FROM campaigns_campaign WHERE name = '{NAME}'),
+       p.mjd, p.band, p.flux, p.fluxerr{{host}}
+FROM elasticc2_diaobject o
+LEFT JOIN elasticc2_packedlightcurve p
+    ON p.diaobject_id = o.diaobject_id
+    AND p.diaobject_id <> ALL (ARRAY(SELECT unnest(diaobject_ids) FROM elasticc2_staleobjects))
+WHERE o.diaobject_id = ANY(%(objectids)s::bigint[])
+ORDER BY o.diaobject_id"""
 
 # The latest spectrum says what the object is; one without redshift or class leaves it to those before.
 SPECTRA = """
@@ -38,10 +45,9 @@ FROM elasticc2_spectruminfo
 WHERE diaobject_id = ANY(%(objectids)s::bigint[]) AND mjd <= %(until)s
 GROUP BY diaobject_id"""
 
-DETECTED = """
-SELECT DISTINCT s.diaobject_id
-FROM elasticc2_diasource s
-WHERE s.midpointtai >= %(since)s AND s.midpointtai <= %(until)s AND s.diaobject_id IS NOT NULL"""
+HOT = f"""
+WITH {HOT_SET}
+SELECT diaobject_id FROM hot s WHERE true"""
 WITH_SNR = """
  AND EXISTS (SELECT FROM elasticc2_diaforcedsource f
              WHERE f.diaobject_id = s.diaobject_id AND f.midpointtai BETWEEN %(since)s AND %(until)s
@@ -52,48 +58,152 @@ WITH_GENTYPE = """
 
 
 @dataclass(frozen=True)
+class Photometry:
+    """Points of several objects in parallel arrays, object by object, in ascending time.
+
+    Attributes
+    ----------
+    mjd : float64 array
+        TAI, days.
+    band : bytes array
+        One letter.
+    flux, fluxerr : float32 arrays
+        Of the campaign's zeropoint.
+    """
+
+    mjd: NDArray[np.float64]
+    band: NDArray[np.bytes_]
+    flux: NDArray[np.float32]
+    fluxerr: NDArray[np.float32]
+
+    def take(self, rows: NDArray[Any] | slice) -> "Photometry":
+        """The points that an index, a mask or a slice names."""
+        return Photometry(*(values[rows] for values in vars(self).values()))
+
+    def followed_by(self, other: "Photometry") -> "Photometry":
+        """The points of both."""
+        both = zip(vars(self).values(), vars(other).values(), strict=True)
+        return Photometry(*(np.concatenate(columns) for columns in both))
+
+
+@dataclass(frozen=True)
 class LightCurves:
-    """Objects in ascending order of id, and their points, object by object, in ascending time.
+    """Objects in ascending order of id, and their points.
 
     Attributes
     ----------
     objects
-        (objectid, ra, decl, host columns ...) of each object; degrees.
+        (objectid, ra, decl) of each object; degrees.
+    hosts
+        The values of HOSTINFO_COLUMNS of each object, float32; NaN where NULL. Empty where not asked for.
     spectra
         Redshift and class of the objects that have a reported spectrum.
-    points : structured array
-        objectid, mjd (TAI), band, flux, fluxerr (float32, of zeropoint ``zeropoint``).
+    points
+        Of all objects, one object after the other.
     bounds : int array, shape (objects + 1,)
         Object i has the points ``bounds[i]`` to ``bounds[i + 1] - 1``.
     zeropoint
         AB magnitude of flux 1; None while nothing is loaded.
     """
 
-    objects: list[tuple[Any, ...]]
+    objects: list[tuple[int, float, float]]
+    hosts: NDArray[np.float32]
     spectra: dict[int, tuple[float | None, int | None]]
-    points: NDArray[Any]
+    points: Photometry
     bounds: NDArray[np.int64]
     zeropoint: float | None
 
 
 def light_curves(
-    *, objectids: Sequence[int], until_mjd: float | None, spectra_until_mjd: float
+    *,
+    objectids: Sequence[int],
+    until_mjd: float | None,
+    spectra_until_mjd: float,
+    hostinfo: bool = False,
 ) -> LightCurves:
-    """The known ones of these objects, each once, and their points up to ``until_mjd`` (all if None)."""
-    # One bound for both: "no limit" is a limit that nothing exceeds.
-    until = float("inf") if until_mjd is None else until_mjd
+    """The known ones of these objects, each once, and their points up to ``until_mjd`` (all if None).
+
+    Each object is read as one transaction left it, never half of what reveal writes at once.
+    """
     with connection.cursor() as cursor:
-        ids = {"objectids": list(objectids)}
-        cursor.execute(OBJECTS, ids)
-        objects = cursor.fetchall()
-        cursor.execute(SPECTRA, ids | {"until": spectra_until_mjd})
+        ids, (ra, decl, zeropoint), packed, hosts = read_objects(cursor, objectids, hostinfo=hostinfo)
+        points, counts = photometry(cursor, ids, packed)
+        cursor.execute(SPECTRA, {"objectids": ids.tolist(), "until": spectra_until_mjd})
         spectra = {row[0]: row[1:] for row in cursor.fetchall()}
-        query = cursor.mogrify(POINTS, {"objectids": [row[0] for row in objects], "until": until})
-        points = bulkcopy.read(cursor, query.decode(), POINT)
-    known = np.array([row[0] for row in objects], np.int64)
-    bounds = np.append(np.searchsorted(points["objectid"], known), len(points))
-    zeropoint = Campaign.objects.values_list("zeropoint", flat=True).get(name=NAME)
-    return LightCurves(objects, spectra, points, bounds, zeropoint)
+    if until_mjd is not None:
+        points, counts = up_to(until_mjd, points, counts)
+    return LightCurves(
+        objects=list(zip(ids.tolist(), ra.tolist(), decl.tolist(), strict=True)),
+        hosts=np.stack(hosts, axis=1) if hosts else np.empty((len(ids), 0), np.float32),
+        spectra=spectra,
+        points=points,
+        bounds=np.append(0, np.cumsum(counts)),
+        zeropoint=float(zeropoint[0]) if np.isfinite(zeropoint[:1]).any() else None,
+    )
+
+
+def read_objects(cursor: Any, objectids: Sequence[int], *, hostinfo: bool) -> tuple[Any, ...]:
+    """Ids; position and zeropoint; packed columns; host columns, if asked for."""
+    columns = HOSTINFO_COLUMNS if hostinfo else ()
+    query = OBJECTS.format(host="".join(f", o.{column}" for column in columns))
+    ids, ra, decl, zeropoint, *rest = bulkcopy.read_fields(
+        cursor, cursor.mogrify(query, {"objectids": list(objectids)}).decode(), columns=8 + len(columns)
+    )
+    doubles = tuple(numbers(values, "f8") for values in (ra, decl, zeropoint))
+    return numbers(ids, "i8"), doubles, rest[:4], [numbers(values, "f4") for values in rest[4:]]
+
+
+def numbers(fields: Sequence[Buffer | None], kind: str) -> NDArray[Any]:
+    """Fields of one or many big-endian numbers in one array; NULL is NaN."""
+    wire = np.dtype(kind).newbyteorder(">")
+    null = np.array(np.nan, wire).tobytes() if wire.kind == "f" else b""
+    return np.frombuffer(b"".join(null if field is None else field for field in fields), wire).astype(kind)
+
+
+def photometry(
+    cursor: Any, ids: NDArray[np.int64], packed: Sequence[Sequence[Buffer | None]]
+) -> tuple[Photometry, NDArray[np.int64]]:
+    """All points of the objects, and how many each has; from the rows of those that are not packed."""
+    mjd, band, flux, fluxerr = ([field for field in column if field is not None] for column in packed)
+    there = np.array([field is not None for field in packed[0]], bool)
+    points = Photometry(
+        numbers(mjd, "f8"), np.frombuffer(b"".join(band), "S1"), numbers(flux, "f4"), numbers(fluxerr, "f4")
+    )
+    counts = np.zeros(len(ids), np.int64)
+    counts[there] = [len(field) for field in band]
+    if there.all():
+        return points, counts
+    rows = bulkcopy.read(cursor, cursor.mogrify(POINTS, {"objectids": ids[~there].tolist()}).decode(), POINT)
+    owners = np.concatenate([np.repeat(ids, counts), rows["objectid"]])
+    points = points.followed_by(Photometry(**{name: rows[name] for name in vars(points)}))
+    in_order = np.argsort(owners, kind="stable")
+    ends = np.searchsorted(owners[in_order], ids, side="right")
+    return points.take(in_order), np.diff(ends, prepend=0)
+
+
+def up_to(mjd: float, points: Photometry, counts: NDArray[np.int64]) -> tuple[Photometry, NDArray[np.int64]]:
+    """The points until then, bound included."""
+    seen = points.mjd <= mjd
+    owners = np.repeat(np.arange(len(counts)), counts)
+    return points.take(seen), np.bincount(owners[seen], minlength=len(counts))
+
+
+def in_pieces(
+    *,
+    objectids: Sequence[int],
+    until_mjd: float | None,
+    spectra_until_mjd: float,
+    hostinfo: bool,
+) -> Iterator[LightCurves]:
+    """The same, in ascending order of id, OBJECTS_AT_ONCE at a time; no transaction stays open in between."""
+    ids = sorted(set(objectids))
+    for start in range(0, max(len(ids), 1), OBJECTS_AT_ONCE):
+        yield light_curves(
+            objectids=ids[start : start + OBJECTS_AT_ONCE],
+            until_mjd=until_mjd,
+            spectra_until_mjd=spectra_until_mjd,
+            hostinfo=hostinfo,
+        )
 
 
 def hot_objects(
@@ -112,9 +222,7 @@ def hot_objects(
     gentypes
         Only objects whose true SNANA type is one of these.
     """
-    query = (
-        DETECTED + (WITH_SNR if min_snr is not None else "") + (WITH_GENTYPE if gentypes is not None else "")
-    )
+    query = HOT + (WITH_SNR if min_snr is not None else "") + (WITH_GENTYPE if gentypes is not None else "")
     with connection.cursor() as cursor:
         cursor.execute(
             query,
@@ -126,50 +234,3 @@ def hot_objects(
             },
         )
         return sorted(row[0] for row in cursor.fetchall())
-
-
-def with_points(curves: LightCurves) -> list[int]:
-    """Which of the objects have a point at all."""
-    return np.flatnonzero(np.diff(curves.bounds)).tolist()
-
-
-def answer(curves: LightCurves, *, rows: Sequence[int], return_format: int, include_hostinfo: bool) -> Any:
-    """The documented shape of some of the objects, ready for orjson.
-
-    Format 0: a list of objects with ``photometry`` inside; 1: the same with the points at top level; 2: an
-    object of lists, one entry an object, as ``pandas.DataFrame`` takes it.
-    """
-    photometry = {
-        "mjd": np.ascontiguousarray(curves.points["mjd"]),
-        "band": curves.points["band"].astype("U1").tolist(),
-        "flux": np.ascontiguousarray(curves.points["flux"]),
-        "fluxerr": np.ascontiguousarray(curves.points["fluxerr"]),
-    }
-    entries = [entry(curves, row, photometry, include_hostinfo=include_hostinfo) for row in rows]
-    if return_format == 0:
-        return entries
-    flat = [of_object | of_object.pop("photometry") for of_object in entries]
-    if return_format == 1:
-        return flat
-    keys = ("objectid", "ra", "dec", "zp", "redshift", "sncode", *photometry)
-    keys += HOSTINFO_COLUMNS if include_hostinfo else ()
-    return {key: [of_object[key] for of_object in flat] for key in keys}
-
-
-def entry(
-    curves: LightCurves, row: int, photometry: dict[str, Any], *, include_hostinfo: bool
-) -> dict[str, Any]:
-    """One object of format 0."""
-    objectid, ra, dec, *host = curves.objects[row]
-    start, stop = curves.bounds[row], curves.bounds[row + 1]
-    redshift, sncode = curves.spectra.get(objectid, (None, None))
-    return {
-        "objectid": objectid,
-        "ra": ra,
-        "dec": dec,
-        "zp": curves.zeropoint,
-        "redshift": UNKNOWN if redshift is None else redshift,
-        "sncode": UNKNOWN if sncode is None else sncode,
-        "photometry": {name: values[start:stop] for name, values in photometry.items()},
-        **(dict(zip(HOSTINFO_COLUMNS, host, strict=True)) if include_hostinfo else {}),
-    }

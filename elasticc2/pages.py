@@ -1,27 +1,30 @@
 """The pages of ELAsTiCC2: front page, hot list, one page an object."""
 
 import math
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from elasticc2 import counts, dossier, hotlist, lightcurves
+from elasticc2 import counts, dossier, hotcolumns, hotlist, lastnight, lightcurve_json, lightcurves
+from elasticc2.bands import SLOPE_DAYS, band_summaries
 from elasticc2.campaign import ELASTICC2, NAME
 from elasticc2.models import DiaObject
 from elasticc2.opinions import latest_opinions
-from tom_desc import sky
+from elasticc2.opinions_over_time import opinions_over_time
 from tom_desc.accounts.groups import is_admin
 from tom_desc.campaigns.clock import Now, now
 from tom_desc.campaigns.models import Campaign
 from tom_desc.fields import MAX_ID
-from tom_desc.jsonpost import JSON
+from tom_desc.jsonpost import json_answer
 from tom_desc.mjd import utc
 
 # Survey times and windows outside are typing errors: MJD 0 is 1858, 100000 is 2132.
@@ -32,12 +35,18 @@ MAX_PAGE = 1_000_000
 @require_safe
 @login_required
 def front_page(request: HttpRequest) -> HttpResponse:
-    """Counts, clock and links."""
+    """What changed last night, counts, clock and links."""
     clock = now(ELASTICC2)
-    context = clock_context(clock) | {
+    context = clock_context(clock)
+    now_mjd = clock.at(None)
+    since_mjd = now_mjd - lightcurves.HOT_DAYS
+    context |= {
+        "night": lastnight.latest_night(now_mjd=now_mjd, zeropoint=context["campaign"].zeropoint),
+        "heard": lastnight.heard_since(datetime.now(UTC) - lastnight.LATELY),
+        "hot": lastnight.count_hot(since_mjd=since_mjd, until_mjd=now_mjd),
+        "hot_days": lightcurves.HOT_DAYS,
         "known": counts.counts(counts.KNOWN),
         "survey": counts.counts(counts.SURVEY) if is_admin(request.user) else None,
-        "hot_days": lightcurves.HOT_DAYS,
     }
     return render(request, "elasticc2/front.html", context)
 
@@ -69,16 +78,22 @@ def find_object(request: HttpRequest) -> HttpResponse:
 def object_page(request: HttpRequest, objectid: int) -> HttpResponse:
     """All that the TOM knows of an object."""
     of_object = known_object(objectid)
+    try:
+        over_time = opinions_over_time(objectid, classid=asked_class(request.GET))
+    except BadQuery as refusal:
+        return bad_query(request, refusal)
     clock = now(ELASTICC2)
     curves = light_curve(objectid, clock)
     points = dossier.points_of(objectid, curves)
-    bands = dossier.band_summaries(objectid, points, curves.zeropoint)
+    bands = band_summaries(points, clock_mjd=clock.mjd)
     context = clock_context(clock) | {
         "object": of_object,
         "objectid": str(objectid),
-        "sexagesimal": sky.position(of_object.ra, of_object.decl),
+        "position": dossier.position(of_object.ra, of_object.decl),
         "bands": bands,
+        "slope_days": SLOPE_DAYS,
         "detections": sum(band.detections for band in bands),
+        "over_time": over_time,
         "opinions": latest_opinions([objectid]).get(objectid, []),
         "hosts": dossier.hosts(of_object),
         "spectra": dossier.spectra(objectid, until_mjd=clock.at(None)),
@@ -92,13 +107,33 @@ def object_page(request: HttpRequest, objectid: int) -> HttpResponse:
 
 @require_safe
 @login_required
-def object_json(request: HttpRequest, objectid: int) -> HttpResponse:
+def object_json(request: HttpRequest, objectid: int) -> HttpResponseBase:
     """The light curve of the object's page, as ``ltcv`` gives it with host information."""
     known_object(objectid)
-    curves = light_curve(objectid, now(ELASTICC2))
-    answer = lightcurves.answer(curves, rows=[0], return_format=0, include_hostinfo=True)
-    content = orjson.dumps({"status": "ok", "diaobject": answer, "unknown": []}, option=JSON)
-    return HttpResponse(content, content_type="application/json")
+    curves = light_curve(objectid, now(ELASTICC2), hostinfo=True)
+    return json_answer(lightcurve_json.ltcv([curves], objectids=[objectid], return_format=0, hostinfo=True))
+
+
+@require_safe
+@login_required
+def object_opinions(request: HttpRequest, objectid: int) -> HttpResponse:
+    """The part of the object's page that the query key ``class`` changes."""
+    known_object(objectid)
+    try:
+        over_time = opinions_over_time(objectid, classid=asked_class(request.GET))
+    except BadQuery as refusal:
+        return bad_query(request, refusal)
+    return render(request, "elasticc2/opinions_over_time.html", {"over_time": over_time})
+
+
+def asked_class(query: QueryDict) -> int | None:
+    """The class id that a query asks for; None where it is missing or empty."""
+    text = query.get("class", "").strip()
+    if not text:
+        return None
+    if not re.fullmatch(r"-?[0-9]{1,5}", text):
+        raise BadQuery(f"class must be the number of a class, such as 2222, not {text[:60]!r}")
+    return int(text)
 
 
 def known_object(objectid: int) -> DiaObject:
@@ -111,17 +146,22 @@ def known_object(objectid: int) -> DiaObject:
     return found
 
 
-def light_curve(objectid: int, clock: Now) -> lightcurves.LightCurves:
-    return lightcurves.light_curves(objectids=[objectid], until_mjd=None, spectra_until_mjd=clock.at(None))
+def light_curve(objectid: int, clock: Now, *, hostinfo: bool = False) -> lightcurves.LightCurves:
+    return lightcurves.light_curves(
+        objectids=[objectid], until_mjd=None, spectra_until_mjd=clock.at(None), hostinfo=hostinfo
+    )
 
 
 @require_safe
 @login_required
 def hot_list(request: HttpRequest) -> HttpResponse:
-    """Hot transients: query keys ``days`` or ``detected_since_mjd``, ``mjd_now``, ``page``."""
+    """Hot transients: query keys ``days`` or ``detected_since_mjd``, ``mjd_now``, ``sort``, ``page``."""
     clock = now(ELASTICC2)
+    classifiers = hotcolumns.classifiers()
+    columns = [*hotcolumns.COLUMNS, *(classifier.column for classifier in classifiers)]
     try:
         window = asked_window(request.GET, clock)
+        sort = asked_sort(request.GET, columns)
         page_number = whole(request.GET, "page", MAX_PAGE) or 1
     except BadQuery as refusal:
         return bad_query(request, refusal)
@@ -130,21 +170,79 @@ def hot_list(request: HttpRequest) -> HttpResponse:
         since_mjd=window.since_mjd,
         until_mjd=window.until_mjd,
         zeropoint=context["campaign"].zeropoint,
+        classifiers=classifiers,
         number=page_number,
+        sort=sort,
     )
     if page_number > page.pages:
         raise Http404(f"The hot list of this window has no page {page_number}.")
-    context |= {"window": window, "page": page, "asked": request.GET, **page_links(request.GET, page)}
+    context |= {"window": window, "page": page, "asked": request.GET, "sort": str(sort)}
+    context |= {"heads": heads(request.GET, columns, sort), **page_links(request.GET, page)}
     return render(request, "elasticc2/hot.html", context)
+
+
+def asked_sort(query: QueryDict, columns: Sequence[hotcolumns.Column]) -> hotcolumns.Sort:
+    """The order that a query asks for, the latest detection first where it does not."""
+    text = query.get("sort", "").strip()
+    try:
+        keys = [column.key for column in columns]
+        return hotcolumns.Sort.parse(text, keys) if text else hotcolumns.LATEST_FIRST
+    except ValueError as error:
+        raise BadQuery(str(error)) from error
+
+
+@dataclass(frozen=True)
+class Head:
+    """The head of a column of the hot list.
+
+    Attributes
+    ----------
+    choice
+        A sort by this column, the one in force where that is by this column.
+    href
+        Leads to the list in the first order of the column, or in the other one where it is sorted by it.
+    aria
+        The value of ``aria-sort``; empty where the list is sorted by another column.
+    """
+
+    column: hotcolumns.Column
+    choice: hotcolumns.Sort
+    href: str
+    aria: str
+
+    @property
+    def order(self) -> str:
+        """The choice in words."""
+        return self.column.order(self.choice)
+
+
+def heads(query: QueryDict, columns: Sequence[hotcolumns.Column], sort: hotcolumns.Sort) -> list[Head]:
+    """The heads of the hot list sorted so."""
+    return [head(query, column, sort) for column in columns]
+
+
+def head(query: QueryDict, column: hotcolumns.Column, sort: hotcolumns.Sort) -> Head:
+    if sort.key == column.key:
+        return Head(column, sort, changed(query, sort=str(sort.reverse), page=None), sort.aria)
+    first = hotcolumns.Sort.first(column.key)
+    return Head(column, first, changed(query, sort=str(first), page=None), "")
+
+
+def changed(query: QueryDict, **values: str | None) -> str:
+    """The query string with other values; None takes a key away."""
+    other = query.copy()
+    for key, value in values.items():
+        other.pop(key, None)
+        if value is not None:
+            other[key] = value
+    return f"?{other.urlencode()}"
 
 
 def page_links(query: QueryDict, page: hotlist.HotPage) -> dict[str, str]:
     """Query strings of the pages beside this one; empty where there is none."""
 
     def link(page_number: int) -> str:
-        other = query.copy()
-        other["page"] = str(page_number)
-        return f"?{other.urlencode()}" if 1 <= page_number <= page.pages else ""
+        return changed(query, page=str(page_number)) if 1 <= page_number <= page.pages else ""
 
     return {"previous_page": link(page.number - 1), "next_page": link(page.number + 1)}
 

@@ -142,10 +142,29 @@ ON CONFLICT (diaobject_id) DO UPDATE SET {assignments(SUMMARY_COLUMNS)}
 WHERE {differ("elasticc2_objectsummary", SUMMARY_COLUMNS)}"""
 
 
-def summarise(cursor: Any, objects: str) -> None:
-    """Bring what is kept of the objects in the table ``objects`` up to their rows."""
-    for statement in (INFO, CLASSIFICATION, LIGHT_CURVE, SUMMARY):
-        cursor.execute(statement.format(objects=objects))
+# In the order in which one builds on another.
+KEPT = {
+    "diaobjectinfo": INFO,
+    "diaobjectclassification": CLASSIFICATION,
+    "packedlightcurve": LIGHT_CURVE,
+    "objectsummary": SUMMARY,
+}
+
+
+def summarise(cursor: Any, objects: str) -> dict[str, int]:
+    """Bring what is kept of the objects in the table ``objects`` up to their rows.
+
+    Returns
+    -------
+    dict of str to int
+        By table, without its prefix, how many rows were not what the photometry and the messages say.
+    """
+    return {table: written(cursor, statement.format(objects=objects)) for table, statement in KEPT.items()}
+
+
+def written(cursor: Any, statement: str) -> int:
+    cursor.execute(statement)
+    return int(cursor.rowcount)
 
 
 # Reveal never takes a source away, but others may.
@@ -162,7 +181,14 @@ WHERE c.diaobject_id = o.diaobject_id
                     AND cardinality(m.classid) > 0)"""
 
 
-def forget_groundless(cursor: Any, objects: str) -> None:
-    """Remove what is kept of bands and classifiers that the objects' sources no longer have."""
-    for statement in (GROUNDLESS_INFO, GROUNDLESS_CLASSIFICATION):
-        cursor.execute(statement.format(objects=objects))
+GROUNDLESS = {
+    "diaobjectinfo": GROUNDLESS_INFO,
+    "diaobjectclassification": GROUNDLESS_CLASSIFICATION,
+}
+
+
+def forget_groundless(cursor: Any, objects: str) -> dict[str, int]:
+    """Remove what is kept of bands and classifiers that the objects' sources no longer have; by table."""
+    return {
+        table: written(cursor, statement.format(objects=objects)) for table, statement in GROUNDLESS.items()
+    }

@@ -11,6 +11,7 @@ urlpatterns = [
     path("", pages.front_page, name="front"),
     *either("object", pages.find_object, name="find-object"),
     path("object/<int:objectid>.json", pages.object_json, name="object-json"),
+    *either("object/<int:objectid>/opinions", pages.object_opinions, name="object-opinions"),
     *either("object/<int:objectid>", pages.object_page, name="object"),
     *either("hot", pages.hot_list, name="hot"),
     *either("ltcv", api.LightCurveView.as_view(), name="ltcv"),

@@ -2,18 +2,25 @@
 
 import difflib
 import functools
+import itertools
 import json
+from collections.abc import Iterator
 from typing import Any, ClassVar, cast
 
 import orjson
 from django.db import OperationalError
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from drf_spectacular.openapi import AutoSchema
 from psycopg2.errors import QueryCanceled
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from tom_desc.requestlog import logged
+
+# Bytes from which on an answer is sent while it is made.
+STREAM_FROM = 1_000_000
 JSON = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z
 
 
@@ -58,7 +65,7 @@ class JsonPost(APIView):
     error_prefix = ""
     unknown_keys = ""
 
-    def post(self, request: Request, **in_path: Any) -> HttpResponse:
+    def post(self, request: Request, **in_path: Any) -> HttpResponseBase:
         data = body(request)
         answer = self.answer(request, **in_path, **self.parameters(data))
         response = json_answer(answer)
@@ -67,7 +74,7 @@ class JsonPost(APIView):
             response["X-Ignored-Keys"] = ", ".join(ignored).encode("unicode_escape")[:1000].decode()
         return response
 
-    def get(self, request: Request, **in_path: Any) -> HttpResponse:
+    def get(self, request: Request, **in_path: Any) -> HttpResponseBase:
         return self.post(request, **in_path)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
@@ -75,7 +82,7 @@ class JsonPost(APIView):
         return super().perform_content_negotiation(request, force=True)
 
     def answer(self, request: Request, **parameters: Any) -> Any:
-        """The answer: bytes of JSON, or what orjson makes JSON of."""
+        """The answer: bytes of JSON, an iterator of its parts, or what orjson makes JSON of."""
         raise NotImplementedError
 
     def parameters(self, data: Any) -> dict[str, Any]:
@@ -105,7 +112,7 @@ class JsonPost(APIView):
     def shown_keys(self, keys: list[str]) -> str:
         return repr(keys)
 
-    def handle_exception(self, exc: Exception) -> HttpResponse:  # type: ignore[override]
+    def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override]
         if isinstance(exc, Refusal):
             # A sentence that says itself that it is an error was always sent bare.
             prefix = "" if exc.sentence.startswith("Error, ") else self.error_prefix
@@ -123,10 +130,28 @@ class JsonPost(APIView):
         raise exc
 
 
-def json_answer(answer: Any, *, status: int = 200) -> HttpResponse:
-    """An answer: bytes of JSON, or what orjson makes JSON of."""
+def json_answer(answer: Any, *, status: int = 200) -> HttpResponseBase:
+    """An answer: bytes of JSON, an iterator of its parts, or what orjson makes JSON of."""
+    if isinstance(answer, Iterator):
+        return in_parts(answer, status=status)
     content = answer if isinstance(answer, bytes) else orjson.dumps(answer, option=JSON)
     return HttpResponse(content, status=status, content_type="application/json")
+
+
+def in_parts(parts: Iterator[bytes], *, status: int) -> HttpResponseBase:
+    """A small answer whole; of a large one the rest is made while it is sent.
+
+    What goes wrong before STREAM_FROM bytes are there is answered as an error; later it can only end the
+    connection, which the client sees as an answer cut off.
+    """
+    begun: list[bytes] = []
+    while sum(map(len, begun)) < STREAM_FROM:
+        try:
+            begun.append(next(parts))
+        except StopIteration:
+            return HttpResponse(b"".join(begun), status=status, content_type="application/json")
+    rest = logged(itertools.chain(begun, parts))
+    return StreamingHttpResponse(rest, status=status, content_type="application/json")
 
 
 @functools.cache
@@ -154,7 +179,7 @@ def body(request: Request) -> Any:
         raise Refusal(str(error)) from error
 
 
-def refused(request: Request, status: int, sentence: str, *, hint: str = "") -> HttpResponse:
+def refused(request: Request, status: int, sentence: str, *, hint: str = "") -> HttpResponseBase:
     """An error as scripts print it: plain text, or JSON where that is asked for."""
     # A sentence may quote what was sent, which may be no text at all.
     sentence, hint = (text.encode(errors="backslashreplace").decode() for text in (sentence, hint))

@@ -5,7 +5,7 @@ import logging
 import time
 import traceback
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
@@ -77,6 +77,22 @@ class RequestLog:
 def log_bug(*, request: HttpRequest, **signal: object) -> None:
     """Whatever nobody expected: the traceback goes to the log, never to the caller."""
     logger.error("%s %s failed", request.method, request.path, exc_info=True)
+
+
+def logged(parts: Iterator[bytes]) -> Iterator[bytes]:
+    """The parts of an answer that is sent while it is made; a failure is logged under its request's id."""
+    request = request_id.get()
+
+    def parts_or_traceback() -> Iterator[bytes]:
+        try:
+            yield from parts
+        except Exception:
+            token = request_id.set(request)
+            logger.error("an answer was cut off", exc_info=True)
+            request_id.reset(token)
+            raise
+
+    return parts_or_traceback()
 
 
 def said(response: HttpResponseBase) -> str:

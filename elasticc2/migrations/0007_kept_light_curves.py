@@ -21,7 +21,7 @@ ALTER TABLE elasticc2_packedlightcurve
 SUMMARY_STORAGE = "ALTER TABLE elasticc2_objectsummary SET (fillfactor = 70)"
 
 
-def one_an_object() -> models.OneToOneField:  # type: ignore[type-arg]
+def one_an_object() -> models.OneToOneField:
     """A primary key that names an object; the constraint is made below."""
     return models.OneToOneField(
         db_constraint=False,

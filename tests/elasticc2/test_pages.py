@@ -13,7 +13,7 @@ from elasticc2 import hotlist
 from elasticc2.lightcurves import hot_objects
 from elasticc2.models import DiaObjectTruth, PPDBDiaObject, SpectrumInfo
 from elasticc2.reveal import reveal
-from tests.elasticc2.sky import add_object, hear, message
+from tests.elasticc2.sky import add_object, add_points, hear, message
 from tom_desc.campaigns.models import Campaign
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +27,8 @@ POINTS = [
     (60002.5, "i", -40.0, False),
     (60003.0, "r", 480.0, True),
 ]
-PAGES = ("/elasticc2/", "/elasticc2/hot", f"/elasticc2/object/{OBJECT}", f"/elasticc2/object/{OBJECT}.json")
+OBJECT_PAGES = tuple(f"/elasticc2/object/{OBJECT}{part}" for part in ("", ".json", "/opinions"))
+PAGES = ("/elasticc2/", "/elasticc2/hot", *OBJECT_PAGES)
 
 
 @pytest.fixture
@@ -122,9 +123,27 @@ def test_the_front_page_shows_clock_and_zeropoint(user, known):
     assert "Fluxes in nJy of AB zeropoint 31.4" in text
 
 
+def test_the_front_page_says_what_changed_last_night(user, known):
+    text = page(user, "/elasticc2/")
+    assert "that of 27 February 2023 (MJD 60002.5 to 60003.5000; a night lasts from noon to noon UTC)" in text
+    assert "New objects 0 of them likely Ia 0 Objects detected 1 Detections 1 Hot now 1" in text
+    assert "FakeBroker 1 3" in text
+
+
+def test_the_front_page_names_new_objects(user, campaign):
+    tell(7, [(60009.9, "r", 100.0, True)])
+    text = page(user, "/elasticc2/")
+    assert "New objects 1 of them likely Ia 1 Objects detected 1" in text
+    assert "7 r 26.40 10.00000 -5.00000 1 0.70" in text
+    assert hot_ids(user, "?detected_since_mjd=60009.5&sort=peak") == [7]
+    content = user.get("/elasticc2/").content.decode()
+    assert 'href="/elasticc2/hot?detected_since_mjd=60009.5&amp;sort=peak"' in content
+
+
 def test_before_anything_is_loaded_the_pages_say_so(user, campaign):
     campaign.update(zeropoint=None, flux_unit=None, sent_mjd=None)
     assert "not yet , nothing is loaded" in page(user, "/elasticc2/")
+    assert "There is no detection yet." in page(user, "/elasticc2/")
     assert "0 objects" in page(user, "/elasticc2/hot")
     assert "Nothing is loaded yet." in page(user, "/")
 
@@ -156,15 +175,35 @@ def test_an_object_of_the_survey_alone_is_a_404_for_admins_too(admin, campaign):
 
 
 def test_the_position_is_in_degrees_and_sexagesimal(user, known):
-    assert "10.000000° -5.000000° 00:40:00.000 -05:00:00.00" in object_page(user)
-
-
-def test_each_band_has_its_detections_and_magnitudes(user, known):
     text = object_page(user)
-    # 31.4 - 2.5 log10 of 90, 480, 880
-    assert "g 2 1 60001.0000 60001.0000 26.51 26.51 60001.0000" in text
-    assert "r 2 2 60002.0000 60003.0000 24.70 24.04 60002.0000" in text
-    assert "i 1 0 — — — — —" in text
+    assert "Position J2000, degrees 10.000000 -5.000000 Sexagesimal 00:40:00.000 -05:00:00.00" in text
+    assert "By position J004000.00-050000.0" in text
+
+
+def test_ids_and_positions_can_be_copied(user, known):
+    content = user.get(f"/elasticc2/object/{OBJECT}").content.decode()
+    copied = re.findall(r'data-copies="([^"]+)" data-what="[^"]+"', content)
+    assert copied == ["object-id", "degrees", "sexagesimal", "designation", "api-call"]
+    assert [content.count(f' id="{name}"') for name in copied] == [1] * 5
+
+
+def test_an_object_without_a_position_is_shown(user, known):
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE elasticc2_diaobject SET decl = 'NaN'")
+    assert "Position" not in object_page(user)
+
+
+def test_each_band_has_its_brightness_age_and_slope(user, known):
+    text = object_page(user)
+    # 31.4 - 2.5 log10 of 90, 480, 880; errors are 1.086 * 10 / flux; the slope is the difference a day.
+    assert "g 2 1 60001.0000 26.51 ± 0.12 detection 9.0 -1.193 ± 0.381 26.51 60001.0000" in text
+    assert "r 2 2 60002.0000 24.70 ± 0.02 detection 7.0 +0.658 ± 0.026 24.04 60002.0000" in text
+    assert "i 1 0 — — — — — —" in text
+
+
+def test_the_latest_point_may_be_forced(user, campaign):
+    tell(OBJECT, [(60001.0, "g", 90.0, True), (60002.0, "g", 40.0, False), (60003.0, "i", 40.0, True)])
+    assert "g 2 1 60001.0000 27.39 ± 0.27 forced 8.0" in object_page(user)
 
 
 def test_all_points_are_in_a_table(user, known):
@@ -172,6 +211,13 @@ def test_all_points_are_in_a_table(user, known):
     assert "All 5 points" in text
     assert "60002.0000 2023-02-26 23:59 r 880 ± 10 24.039 ± 0.012 yes" in text
     assert "60002.5000 2023-02-27 11:59 i -40 ± 10 > 27.71 (3σ) forced" in text
+
+
+def test_without_a_zeropoint_there_are_fluxes_only(user, known, campaign):
+    campaign.update(zeropoint=None)
+    text = object_page(user)
+    assert "60002.0000 2023-02-26 23:59 r 880 ± 10 — yes" in text
+    assert "r 2 2 60002.0000 — — — — —" in text
 
 
 def test_the_plot_tells_detections_from_forced_points(user, known):
@@ -208,6 +254,69 @@ def test_each_classifiers_latest_view_is_in_words(user, known):
         "NugentClassifier 100% FakeBroker v1.0 Ia 2222 0.700 II 2224 0.200 not in the taxonomy 111 0.100"
         in object_page(user)
     )
+
+
+def classes_offered(client, query="") -> tuple[list[str], list[str]]:
+    """Class ids that the page offers, and which of them is chosen."""
+    content = client.get(f"/elasticc2/object/{OBJECT}{query}").content.decode()
+    options = re.findall(r'<option value="(-?\d+)"( selected)?>', content)
+    return [classid for classid, _ in options], [classid for classid, chosen in options if chosen]
+
+
+def test_the_probability_of_ia_is_shown_source_by_source(user, known):
+    assert classes_offered(user) == (["111", "2222", "2224"], ["2222"])
+    text = object_page(user)
+    assert "What 1 classifier said of Ia (2222)" in text
+    assert "60001.0000 g 0.700 60002.0000 r 0.700 60003.0000 r 0.700" in text
+
+
+def test_another_class_can_be_chosen_without_a_script(user, known):
+    assert classes_offered(user, "?class=2224")[1] == ["2224"]
+    assert "60001.0000 g 0.200" in page(user, f"/elasticc2/object/{OBJECT}?class=2224")
+
+
+def test_the_choice_of_class_alone_is_what_a_script_asks_for(user, known):
+    part = page(user, f"/elasticc2/object/{OBJECT}/opinions?class=2224")
+    assert part.startswith("What 1 classifier said of II (2224)")
+    assert part in page(user, f"/elasticc2/object/{OBJECT}?class=2224")
+
+
+def test_a_class_that_nobody_named_says_so(user, known):
+    assert "No classifier has named CART (2245)" in page(user, f"/elasticc2/object/{OBJECT}?class=2245")
+
+
+@pytest.mark.parametrize("path", [f"/elasticc2/object/{OBJECT}", f"/elasticc2/object/{OBJECT}/opinions"])
+@pytest.mark.parametrize("classid", ["x", "1.5", "²", "100000", "9" * 5000])
+def test_what_is_no_class_is_refused(user, known, path, classid):
+    assert "class must be the number of a class" in page(user, f"{path}?class={classid}", 400)
+
+
+@pytest.mark.parametrize("query", ["", "?class=2222"])
+def test_an_object_that_nobody_classified_has_no_choice_of_class(user, known, query):
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM elasticc2_brokermessage")
+        cursor.execute("DELETE FROM elasticc2_diaobjectclassification")
+    text = page(user, f"/elasticc2/object/{OBJECT}{query}")
+    assert "Classifications No classifier’s answer has been taken in yet. Host" in text
+    assert page(user, f"/elasticc2/object/{OBJECT}/opinions{query}") == (
+        "No classifier’s answer has been taken in yet."
+    )
+
+
+def test_the_objects_page_takes_a_constant_number_of_statements(user, known):
+    def statements() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            object_page(user)
+        return len(captured)
+
+    before = statements()
+    points = [(60004.0 + day, band, 90.0, True) for day in range(20) for band in "ugrizY"]
+    for source in add_points(OBJECT, points, first=100):
+        names = [{"classifierName": f"Deep {number}"} for number in range(3)]
+        hear(*(message(source, classes=((2222, 0.5), (2332, 0.1)), **name) for name in names))
+    reveal()
+    assert "All 125 points" in object_page(user)
+    assert statements() == before
 
 
 def test_a_host_that_is_not_there_is_none(user, known):
@@ -283,11 +392,27 @@ def test_the_object_page_takes_nothing_from_elsewhere_and_has_no_inline_script(u
     )
 
 
+def static_text(client, name: str) -> str:
+    response = client.get(name)
+    assert response.status_code == 200, name
+    return b"".join(response).decode()
+
+
 def test_every_static_file_of_the_object_page_is_there(user, known):
     names = re.findall(r'"(/static/[^"]+)"', user.get(f"/elasticc2/object/{OBJECT}").content.decode())
     assert len(names) == 6
     for name in names:
-        assert user.get(name).status_code == 200, name
+        assert static_text(user, name)
+
+
+def test_every_module_that_the_object_page_imports_is_there(user, known):
+    waiting, seen = ["object.js"], set()
+    while waiting:
+        name = waiting.pop()
+        seen.add(name)
+        imported = re.findall(r'from "\./([^"]+)"', static_text(user, f"/static/{name}"))
+        waiting += set(imported) - seen
+    assert seen == {"object.js", "lightcurve.js", "opinions.js", "timeplot.js"}
 
 
 # ---- hot list
@@ -325,12 +450,12 @@ def test_the_hot_list_has_the_objects_that_the_api_has(user, three):
 
 def test_a_row_says_what_was_seen(user, three):
     text = page(user, "/elasticc2/hot?days=5")
-    assert "1 10.00000 -5.00000 2 60005.0000 5.0 g 26.40 g 25.65 — NugentClassifier Ia 70 %" in text
+    assert "1 10.00000 -5.00000 2 60005.0000 5.0 d ago g 26.40 g 25.65 — 0.70" in text
 
 
 def test_a_row_of_the_past_knows_nothing_of_what_came_later(user, three):
     text = page(user, "/elasticc2/hot?mjd_now=60004.5")
-    assert "1 10.00000 -5.00000 1 60004.0000 0.5 g 25.65 g 25.65" in text
+    assert "1 10.00000 -5.00000 1 60004.0000 0.5 d ago g 25.65 g 25.65" in text
 
 
 def test_the_list_prints_definition_window_and_clock(user, three):
@@ -366,6 +491,7 @@ def test_redshift_is_that_of_the_spectrum_before_the_hosts(user, three):
         ("days=3&detected_since_mjd=60000", "only give one of detected_since_mjd and days"),
         ("page=0", "page must be a whole number from 1"),
         ("page=2.5", "page must be a whole number from 1"),
+        ("sort=flux", "sort must be one of object, ra, dec, detections, latest, mag, peak, z, with or"),
     ],
 )
 def test_a_query_that_makes_no_sense_is_refused_with_a_sentence(user, campaign, query, sentence):
@@ -385,18 +511,52 @@ def test_a_page_beyond_the_last_is_a_404(user, three):
     assert "has no page 2" in page(user, "/elasticc2/hot?page=2", 404)
 
 
-def test_the_hot_list_takes_as_many_statements_for_fifty_objects_as_for_three(user, campaign):
-    def statements() -> int:
-        with CaptureQueriesContext(
-            connection,
-        ) as captured:
-            user.get("/elasticc2/hot")
-        return len(captured)
+def test_the_hot_list_is_sorted_by_what_the_query_names(user, three):
+    assert hot_ids(user, "?days=40&sort=object") == [1, 2, 3]
+    assert hot_ids(user, "?days=40&sort=-object") == [3, 2, 1]
+    assert hot_ids(user, "?days=40&sort=") == [2, 1, 3]
 
+
+def column_heads(client, query="") -> dict[str, tuple[str, str]]:
+    """By label, each head's link and the direction that it announces."""
+    content = html.unescape(client.get(f"/elasticc2/hot{query}").content.decode())
+    head = r'<th scope="col"(?: aria-sort="(\w+)")?><a href="([^"]+)">([^<]+)</a>'
+    return {label: (href, aria) for aria, href, label in re.findall(head, content)}
+
+
+def test_the_head_that_the_list_is_sorted_by_says_so_and_turns_it_round(user, three):
+    heads = column_heads(user, "?days=40&sort=peak&page=1")
+    assert heads["Peak"] == ("?days=40&sort=-peak", "ascending")
+    assert {aria for label, (_, aria) in heads.items() if label != "Peak"} == {""}
+    assert column_heads(user, "?sort=-peak")["Peak"] == ("?sort=peak", "descending")
+    assert column_heads(user)["Latest detection"] == ("?sort=latest", "descending")
+
+
+def test_the_other_heads_sort_by_their_columns(user, three):
+    heads = column_heads(user, "?days=40")
+    assert heads["Peak"] == ("?days=40&sort=peak", "")
+    assert heads["Detections"] == ("?days=40&sort=-detections", "")
+    speaker = heads["p(Ia) NugentClassifier"][0]
+    assert hot_ids(user, speaker) == [1, 2, 3]
+
+
+def test_pages_keep_the_order(user, three, monkeypatch):
+    monkeypatch.setattr(hotlist, "PAGE_ROWS", 2)
+    content = user.get("/elasticc2/hot?days=40&sort=object").content.decode()
+    assert 'href="?days=40&amp;sort=object&amp;page=2"' in content
+
+
+def test_the_hot_page_takes_as_many_statements_for_fifty_objects_as_for_three(
+    user, campaign, django_assert_max_num_queries
+):
     for objectid in range(1, 4):
         tell(objectid, POINTS)
-    few = statements()
+    with CaptureQueriesContext(connection) as captured:
+        user.get("/elasticc2/hot")
+    few = len(captured)
     for objectid in range(4, 51):
         tell(objectid, POINTS)
     assert len(hot_ids(user)) == 50
-    assert statements() == few <= 12
+    with django_assert_max_num_queries(few):
+        user.get("/elasticc2/hot")
+    assert few <= 8
