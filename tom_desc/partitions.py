@@ -123,16 +123,24 @@ def repair_sequences(prefix: str) -> list[str]:
     list of str
         The sequences that were behind.
     """
-    behind = []
+    behind = sequences_behind(prefix)
+    with connection.cursor() as cursor:
+        for sequence, greatest in behind.items():
+            cursor.execute("SELECT setval(%s, %s)", (sequence, greatest))
+    return list(behind)
+
+
+def sequences_behind(prefix: str) -> dict[str, int]:
+    """Sequences that would give out an id that is there, with the greatest id there is."""
+    behind = {}
     with connection.cursor() as cursor:
         cursor.execute(SEQUENCES, (prefix.replace("_", r"\_") + "%",))
         for sequence, table, column in cursor.fetchall():
             cursor.execute(
-                f'SELECT setval(%s, m) FROM (SELECT max("{column}") AS m FROM {table}) t,'
+                f'SELECT m FROM (SELECT max("{column}") AS m FROM {table}) t,'
                 f" (SELECT last_value, is_called FROM {sequence}) s"
-                " WHERE m > last_value OR (m = last_value AND NOT is_called)",
-                (sequence,),
+                " WHERE m > last_value OR (m = last_value AND NOT is_called)"
             )
-            if cursor.fetchone():
-                behind.append(sequence)
+            for (greatest,) in cursor.fetchall():
+                behind[sequence] = greatest
     return behind

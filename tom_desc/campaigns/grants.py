@@ -88,3 +88,42 @@ def grant_campaign(cursor: Any, campaign: CampaignInfo) -> None:
         cursor.execute(f"CREATE VIEW ro.{table} WITH (security_barrier) AS {query}")
         cursor.execute(f"GRANT SELECT ON ro.{table} TO {USERS}")
         cursor.execute(f"GRANT SELECT ON public.{table} TO {ADMINS}")
+
+
+# Tables, views and partitions that a role reads or changes by a grant of its own or PUBLIC's.
+PRIVILEGES = """
+SELECT n.nspname || '.' || c.relname, has_table_privilege(%(role)s, c.oid, 'SELECT'),
+       has_table_privilege(%(role)s, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname IN ('public', 'ro') AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"""
+
+
+def wrong_grants() -> list[str]:
+    """What the SQL roles may do and should not, or the reverse, in words; empty where all is right."""
+    with connections["default"].cursor() as cursor:
+        if not roles_exist(cursor):
+            return [f"{USERS} and {ADMINS} are not both there"]
+        return [wrong for role in (USERS, ADMINS) for wrong in wrong_grants_of(cursor, role)]
+
+
+def wrong_grants_of(cursor: Any, role: str) -> list[str]:
+    readable = should_read(role)
+    cursor.execute(PRIVILEGES, {"role": role})
+    privileges = cursor.fetchall()
+    there = {name for name, _, _ in privileges}
+    wrong = [f"{role} may change {name}" for name, _, changes in privileges if changes]
+    wrong += [
+        f"{role} {'may' if reads else 'may not'} read {name}"
+        for name, reads, _ in privileges
+        if reads != (name in readable)
+    ]
+    wrong += [f"{name} is not there" for name in sorted(readable - there)]
+    cursor.execute("SELECT nspname FROM pg_namespace WHERE has_schema_privilege(%s, oid, 'CREATE')", (role,))
+    return wrong + [f"{role} may create in schema {name}" for (name,) in cursor.fetchall()]
+
+
+def should_read(role: str) -> set[str]:
+    """Names, with their schema, of what the role reads."""
+    readable = {f"public.{table}" for campaign in campaigns() for table in campaign.open_tables}
+    cut = "ro" if role == USERS else "public"
+    return readable | {f"{cut}.{table}" for campaign in campaigns() for table in campaign.cut_views}

@@ -1,0 +1,74 @@
+import pytest
+from django.db import connection
+
+from elasticc2.checkup import checkup
+from elasticc2.renewal import rebuild
+from elasticc2.reveal import reveal
+from tests.elasticc2.sky import add_object, hear, message, rows
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def revealed() -> None:
+    """Objects 1 and 2, each with a source that has been revealed and one that has not."""
+    for objectid in (1, 2):
+        first, _ = add_object(objectid, [(60000.0, "g", 55.0, True), (60001.25, "r", 20.0, True)])
+        hear(message(first))
+    reveal()
+
+
+def not_ok() -> list[tuple[str, str]]:
+    return [(finding.about, finding.cure) for finding in checkup(1000) if not finding.ok]
+
+
+def run(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def test_what_reveal_left_is_in_order() -> None:
+    assert not_ok() == []
+    assert str(list(checkup(1000))[-1]).split(maxsplit=1) == [
+        "ok",
+        "object summaries          are right for the 2 objects looked at",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("damage", "about"),
+    [
+        ("UPDATE elasticc2_packedlightcurve SET flux = fluxerr", "packed light curves"),
+        ("UPDATE elasticc2_packedlightcurve SET n = n + 1", "packed light curves"),
+        ("UPDATE elasticc2_objectsummary SET latest_mjd = 1 WHERE diaobject_id = 2", "object summaries"),
+        ("DELETE FROM elasticc2_objectsummary", "object summaries"),
+        ("DELETE FROM elasticc2_diaobjectinfo", "summaries per band"),
+        ("UPDATE elasticc2_diaobjectinfo SET filtername = 'z'", "summaries per band"),
+        ("UPDATE elasticc2_diaobjectclassification SET probia = 0.5", "latest classifications"),
+        ("DELETE FROM elasticc2_brokermessage", "latest classifications"),
+    ],
+)
+def test_damage_is_found_and_a_rebuild_cures_it(damage: str, about: str) -> None:
+    run(damage)
+    assert (about, "manage.py rebuild_summaries") in not_ok()
+    list(rebuild())
+    assert not_ok() == []
+
+
+def test_looking_changes_nothing() -> None:
+    run("DELETE FROM elasticc2_objectsummary")
+    not_ok()
+    assert rows("SELECT * FROM elasticc2_objectsummary") == []
+
+
+def test_what_waits_for_reveal_is_not_held_against_it() -> None:
+    hear(message(100_001, classes=((2223, 1.0),)), message(200_000, brokerName="Other"))
+    run("UPDATE elasticc2_diaforcedsource SET psflux = 7 WHERE diaobject_id = 2")
+    found = list(checkup(1000))
+    assert [finding for finding in found if not finding.ok] == []
+    assert found[0].said.startswith("2 sources that brokers spoke of, 0 objects")
+    assert "1 objects whose photometry" in found[0].said
+
+
+def test_the_sample_is_as_large_as_asked_for_at_most() -> None:
+    assert list(checkup(1))[-1].said == "are right for the 1 objects looked at"
