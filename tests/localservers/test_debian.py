@@ -20,6 +20,29 @@ def put(path):
     path.touch()
 
 
+@pytest.fixture
+def apt(monkeypatch, tmp_path):
+    """An apt that knows the packages named in a file and writes down what it is asked for."""
+    bin_ = tmp_path / "bin"
+    program(bin_ / "apt-get", f'echo "$@" >> {tmp_path}/asked')
+    program(
+        bin_ / "apt-cache", f'read -r known < {tmp_path}/known; [ "$2" = "$known" ] && echo "Package: $2"'
+    )
+    (tmp_path / "known").write_text("chromium\n")
+    monkeypatch.setenv("PATH", str(bin_))
+    return tmp_path
+
+
+def program(path, script):
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def asked(apt):
+    return (apt / "asked").read_text() if (apt / "asked").exists() else ""
+
+
 def test_a_bare_system_needs_the_server_and_the_extension(system):
     assert debian.missing_parts() == ["", "-q3c"]
 
@@ -43,3 +66,27 @@ def test_where_a_cluster_exists_nothing_is_refused(system):
     put(system / "clusters/15/main/postgresql.conf")
     with debian._no_main_cluster():
         assert not debian.CLUSTER_SETTINGS.exists()
+
+
+def test_a_missing_chromium_is_installed_and_said(apt, capsys):
+    assert debian.chromium() is None
+    debian.install_chromium()
+    assert asked(apt).splitlines() == [
+        "update -qq",
+        "install -y -qq --no-install-recommends --no-upgrade chromium",
+    ]
+    assert "apt-get install chromium" in capsys.readouterr().out
+
+
+def test_a_chromium_that_is_there_is_left_as_it_is(apt):
+    program(apt / "bin" / "chromium", "")
+    assert debian.chromium() == str(apt / "bin" / "chromium")
+    debian.install_chromium()
+    assert asked(apt) == ""
+
+
+def test_a_system_whose_apt_knows_no_chromium_goes_without(apt, capsys):
+    (apt / "known").write_text("firefox\n")
+    debian.install_chromium()
+    assert asked(apt).splitlines() == ["update -qq"]
+    assert "apt knows no package chromium" in capsys.readouterr().out
