@@ -1,4 +1,4 @@
-"""The campaign's findings for ``manage.py doctor``: whether what is kept of objects is what their rows say."""
+"""Findings of ``manage.py doctor`` in this campaign: is what is kept of objects what their rows say?"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ LOCK TABLE elasticc2_brokernews, elasticc2_staleobjects IN SHARE MODE"""
 WAITING = {
     "elasticc2_brokernews, unnest(diasource_ids) AS id": "sources that brokers spoke of",
     "elasticc2_loadnews, unnest(diaobject_ids) AS id": "objects that a load brought or added to",
-    "elasticc2_staleobjects, unnest(diaobject_ids) AS id": "objects whose photometry others than reveal changed",
+    "elasticc2_staleobjects, unnest(diaobject_ids) AS id": "objects whose photometry somebody changed",
 }
 
 
