@@ -113,10 +113,10 @@ class LightCurveView(JsonPost):
     def answer(self, request: Request, **asked: Any) -> Any:
         mjd_now = asked.get("mjd_now")
         bounded(asked["objectids"])
-        pieces = lightcurves.in_pieces(
+        pieces = lightcurves.light_curves(
             objectids=asked["objectids"],
             until_mjd=mjd_now,
-            spectra_until_mjd=now(ELASTICC2).at(mjd_now),
+            spectra_until=lambda: now(ELASTICC2).at(mjd_now),
             hostinfo=asked["include_hostinfo"],
         )
         return lightcurve_json.ltcv(
@@ -205,10 +205,10 @@ class HotTransients(JsonPost):
         )
         bounded(hot)
         pieces = functools.partial(
-            lightcurves.in_pieces,
+            lightcurves.light_curves,
             objectids=hot,
             until_mjd=mjd_now,
-            spectra_until_mjd=until,
+            spectra_until=lambda: until,
             hostinfo=asked["include_hostinfo"],
         )
         return lightcurve_json.hot(

@@ -4,10 +4,10 @@ Format 0 is a list of objects with ``photometry`` inside, format 1 the same with
 format 2 an object of lists, one entry an object, as ``pandas.DataFrame`` takes it.
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import orjson
 
 from elasticc2.campaign import HOSTINFO_COLUMNS
@@ -69,25 +69,21 @@ def encode(
 
 def piece_entries(curves: LightCurves, *, only_with_points: bool) -> list[dict[str, Any]]:
     """The objects of a piece in format 0."""
-    points = curves.points
-    photometry = {
-        "mjd": points.mjd,
-        "band": points.band.tobytes().decode("latin-1"),
-        "flux": points.flux,
-        "fluxerr": points.fluxerr,
-    }
-    chosen = (
-        np.flatnonzero(np.diff(curves.bounds)).tolist() if only_with_points else range(len(curves.objects))
-    )
-    return [entry(curves, row, photometry) for row in chosen]
+    bounds = curves.bounds.tolist()
+    letters = curves.points.band.tobytes().decode("latin-1")
+    return [
+        entry(curves, row, slice(start, stop), letters)
+        for row, (start, stop) in enumerate(itertools.pairwise(bounds))
+        if stop > start or not only_with_points
+    ]
 
 
-def entry(curves: LightCurves, row: int, photometry: dict[str, Any]) -> dict[str, Any]:
-    """One object of format 0."""
+def entry(curves: LightCurves, row: int, its: slice, letters: str) -> dict[str, Any]:
+    """One object of format 0; ``its`` points, and the bands of all points."""
     objectid, ra, dec = curves.objects[row]
-    points = slice(curves.bounds[row], curves.bounds[row + 1])
     redshift, sncode = curves.spectra.get(objectid, (None, None))
-    return {
+    points = curves.points
+    of_object = {
         "objectid": objectid,
         "ra": ra,
         "dec": dec,
@@ -95,13 +91,15 @@ def entry(curves: LightCurves, row: int, photometry: dict[str, Any]) -> dict[str
         "redshift": UNKNOWN if redshift is None else redshift,
         "sncode": UNKNOWN if sncode is None else sncode,
         "photometry": {
-            "mjd": photometry["mjd"][points],
-            "band": list(photometry["band"][points]),
-            "flux": photometry["flux"][points],
-            "fluxerr": photometry["fluxerr"][points],
+            "mjd": points.mjd[its],
+            "band": list(letters[its]),
+            "flux": points.flux[its],
+            "fluxerr": points.fluxerr[its],
         },
-        **dict(zip(HOSTINFO_COLUMNS, curves.hosts[row], strict=False)),
     }
+    if curves.hosts.size:
+        of_object |= zip(HOSTINFO_COLUMNS, curves.hosts[row], strict=True)
+    return of_object
 
 
 def flat(entry: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Light curves: forced photometry of some objects, or of all that are hot, as columns."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,26 +25,27 @@ FROM elasticc2_diaforcedsource
 WHERE diaobject_id = ANY(%(objectids)s::bigint[])
 ORDER BY diaobject_id, midpointtai, diaforcedsource_id"""
 
-# A packed light curve of an object that triggers noted is not to be trusted.
+# Few fields a row, since each costs: the numbers in one, the packed light curve in another, NULL where there
+# is none or none to be trusted, and the host's columns.
 OBJECTS = f"""
-SELECT o.diaobject_id, o.ra, o.decl,
-       (SELECT zeropoint FROM campaigns_campaign WHERE name = '{NAME}'),
-       p.mjd, p.band, p.flux, p.fluxerr{{host}}
+SELECT int8send(o.diaobject_id) || float8send(o.ra) || float8send(o.decl)
+           || float8send(coalesce((SELECT zeropoint FROM campaigns_campaign WHERE name = '{NAME}'), 'NaN')),
+       p.mjd || p.band || p.flux || p.fluxerr{{host}}
 FROM elasticc2_diaobject o
 LEFT JOIN elasticc2_packedlightcurve p
     ON p.diaobject_id = o.diaobject_id
     AND p.diaobject_id <> ALL (ARRAY(SELECT unnest(diaobject_ids) FROM elasticc2_staleobjects))
 WHERE o.diaobject_id = ANY(%(objectids)s::bigint[])
 ORDER BY o.diaobject_id"""
+OBJECT = np.dtype([("objectid", ">i8"), ("ra", ">f8"), ("dec", ">f8"), ("zeropoint", ">f8")])
+# Where the columns of a packed light curve of n points begin, in units of n, and what they are.
+PACKED = {"mjd": (0, ">f8"), "band": (8, "S1"), "flux": (9, ">f4"), "fluxerr": (13, ">f4")}
+BYTES_A_POINT = 17
 
-# The latest spectrum says what the object is; one without redshift or class leaves it to those before.
 SPECTRA = """
-SELECT diaobject_id,
-       (array_agg(z ORDER BY mjd DESC, specinfo_id DESC) FILTER (WHERE z IS NOT NULL))[1],
-       (array_agg(classid ORDER BY mjd DESC, specinfo_id DESC) FILTER (WHERE classid IS NOT NULL))[1]
-FROM elasticc2_spectruminfo
-WHERE diaobject_id = ANY(%(objectids)s::bigint[]) AND mjd <= %(until)s
-GROUP BY diaobject_id"""
+SELECT diaobject_id, mjd::float8, z, classid FROM elasticc2_spectruminfo
+WHERE diaobject_id = ANY(%(objectids)s::bigint[])
+ORDER BY mjd, specinfo_id"""
 
 HOT = f"""
 WITH {HOT_SET}
@@ -55,6 +57,10 @@ WITH_SNR = """
 WITH_GENTYPE = """
  AND EXISTS (SELECT FROM elasticc2_diaobjecttruth t
              WHERE t.diaobject_id = s.diaobject_id AND t.gentype = ANY(%(gentypes)s::int[]))"""
+
+
+# Redshift and class of objects that have a reported spectrum.
+Spectra = dict[int, tuple[float | None, int | None]]
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,7 @@ class LightCurves:
 
     objects: list[tuple[int, float, float]]
     hosts: NDArray[np.float32]
-    spectra: dict[int, tuple[float | None, int | None]]
+    spectra: Spectra
     points: Photometry
     bounds: NDArray[np.int64]
     zeropoint: float | None
@@ -118,59 +124,80 @@ def light_curves(
     *,
     objectids: Sequence[int],
     until_mjd: float | None,
-    spectra_until_mjd: float,
+    spectra_until: Callable[[], float],
     hostinfo: bool = False,
-) -> LightCurves:
-    """The known ones of these objects, each once, and their points up to ``until_mjd`` (all if None).
+) -> Iterator[LightCurves]:
+    """The known ones of these objects, each once, in ascending order of id, OBJECTS_AT_ONCE at a time.
 
-    Each object is read as one transaction left it, never half of what reveal writes at once.
+    No transaction stays open between the pieces. Each object is read as one transaction left it, never half
+    of what reveal writes at once.
+
+    Parameters
+    ----------
+    until_mjd
+        Only points up to then, MJD (TAI); all if None.
+    spectra_until
+        Says up to when spectra count, MJD (TAI); asked only where there are any.
+    hostinfo
+        Whether the host's columns are wanted.
     """
+    ids = sorted(set(objectids))
+    spectra = reported_spectra(ids, until=spectra_until)
+    for start in range(0, max(len(ids), 1), OBJECTS_AT_ONCE):
+        yield piece(ids[start : start + OBJECTS_AT_ONCE], until_mjd, spectra, hostinfo=hostinfo)
+
+
+def reported_spectra(ids: list[int], *, until: Callable[[], float]) -> Spectra:
+    """What the latest spectrum says; one without redshift or class leaves it to those before."""
     with connection.cursor() as cursor:
-        ids, (ra, decl, zeropoint), packed, hosts = read_objects(cursor, objectids, hostinfo=hostinfo)
-        points, counts = photometry(cursor, ids, packed)
-        cursor.execute(SPECTRA, {"objectids": ids.tolist(), "until": spectra_until_mjd})
-        spectra = {row[0]: row[1:] for row in cursor.fetchall()}
+        cursor.execute(SPECTRA, {"objectids": ids})
+        reported = cursor.fetchall()
+    until_mjd = until() if reported else 0.0
+    spectra: Spectra = {}
+    for objectid, mjd, z, classid in reported:
+        if mjd <= until_mjd:
+            before = spectra.get(objectid, (None, None))
+            spectra[objectid] = (before[0] if z is None else z, before[1] if classid is None else classid)
+    return spectra
+
+
+def piece(ids: list[int], until_mjd: float | None, spectra: Spectra, *, hostinfo: bool) -> LightCurves:
+    columns = HOSTINFO_COLUMNS if hostinfo else ()
+    query = OBJECTS.format(host="".join(f", o.{column}" for column in columns))
+    with connection.cursor() as cursor:
+        asked = cursor.mogrify(query, {"objectids": ids}).decode()
+        numbers, packed, *hosts = bulkcopy.read_fields(cursor, asked, columns=2 + len(columns))
+        objects = np.frombuffer(b"".join(field or b"" for field in numbers), OBJECT)
+        points, counts = photometry(cursor, objects["objectid"].astype("i8"), packed)
     if until_mjd is not None:
         points, counts = up_to(until_mjd, points, counts)
+    zeropoint = float(objects["zeropoint"][0]) if len(objects) else math.nan
     return LightCurves(
-        objects=list(zip(ids.tolist(), ra.tolist(), decl.tolist(), strict=True)),
-        hosts=np.stack(hosts, axis=1) if hosts else np.empty((len(ids), 0), np.float32),
+        objects=objects[["objectid", "ra", "dec"]].tolist(),
+        hosts=np.stack([floats(values) for values in hosts], axis=1)
+        if hosts
+        else np.empty((len(objects), 0), np.float32),
         spectra=spectra,
         points=points,
         bounds=np.append(0, np.cumsum(counts)),
-        zeropoint=float(zeropoint[0]) if np.isfinite(zeropoint[:1]).any() else None,
+        zeropoint=zeropoint if math.isfinite(zeropoint) else None,
     )
 
 
-def read_objects(cursor: Any, objectids: Sequence[int], *, hostinfo: bool) -> tuple[Any, ...]:
-    """Ids; position and zeropoint; packed columns; host columns, if asked for."""
-    columns = HOSTINFO_COLUMNS if hostinfo else ()
-    query = OBJECTS.format(host="".join(f", o.{column}" for column in columns))
-    ids, ra, decl, zeropoint, *rest = bulkcopy.read_fields(
-        cursor, cursor.mogrify(query, {"objectids": list(objectids)}).decode(), columns=8 + len(columns)
-    )
-    doubles = tuple(numbers(values, "f8") for values in (ra, decl, zeropoint))
-    return numbers(ids, "i8"), doubles, rest[:4], [numbers(values, "f4") for values in rest[4:]]
-
-
-def numbers(fields: Sequence[Buffer | None], kind: str) -> NDArray[Any]:
-    """Fields of one or many big-endian numbers in one array; NULL is NaN."""
-    wire = np.dtype(kind).newbyteorder(">")
-    null = np.array(np.nan, wire).tobytes() if wire.kind == "f" else b""
-    return np.frombuffer(b"".join(null if field is None else field for field in fields), wire).astype(kind)
+def floats(fields: Sequence[Buffer | None]) -> NDArray[np.float32]:
+    """Fields of float32; NULL is NaN."""
+    null = np.array(np.nan, ">f4").tobytes()
+    wire = b"".join(null if field is None else field for field in fields)
+    return np.frombuffer(wire, ">f4").astype(np.float32)
 
 
 def photometry(
-    cursor: Any, ids: NDArray[np.int64], packed: Sequence[Sequence[Buffer | None]]
+    cursor: Any, ids: NDArray[np.int64], packed: Sequence[memoryview | None]
 ) -> tuple[Photometry, NDArray[np.int64]]:
     """All points of the objects, and how many each has; from the rows of those that are not packed."""
-    mjd, band, flux, fluxerr = ([field for field in column if field is not None] for column in packed)
-    there = np.array([field is not None for field in packed[0]], bool)
-    points = Photometry(
-        numbers(mjd, "f8"), np.frombuffer(b"".join(band), "S1"), numbers(flux, "f4"), numbers(fluxerr, "f4")
-    )
-    counts = np.zeros(len(ids), np.int64)
-    counts[there] = [len(field) for field in band]
+    points = unpacked([field for field in packed if field is not None])
+    there = np.array([field is not None for field in packed], bool)
+    counts = np.array([0 if field is None else len(field) // BYTES_A_POINT for field in packed], np.int64)
     if there.all():
         return points, counts
     rows = bulkcopy.read(cursor, cursor.mogrify(POINTS, {"objectids": ids[~there].tolist()}).decode(), POINT)
@@ -181,29 +208,25 @@ def photometry(
     return points.take(in_order), np.diff(ends, prepend=0)
 
 
+def unpacked(light_curves: Sequence[memoryview]) -> Photometry:
+    """The points of packed light curves, one after the other."""
+    columns = {}
+    counts = [len(packed) // BYTES_A_POINT for packed in light_curves]
+    for name, (start, kind) in PACKED.items():
+        stop = start + np.dtype(kind).itemsize
+        wire = b"".join(
+            [packed[start * n : stop * n] for packed, n in zip(light_curves, counts, strict=True)]
+        )
+        values = np.frombuffer(wire, kind)
+        columns[name] = values.astype(values.dtype.newbyteorder("="))
+    return Photometry(**columns)
+
+
 def up_to(mjd: float, points: Photometry, counts: NDArray[np.int64]) -> tuple[Photometry, NDArray[np.int64]]:
     """The points until then, bound included."""
     seen = points.mjd <= mjd
     owners = np.repeat(np.arange(len(counts)), counts)
     return points.take(seen), np.bincount(owners[seen], minlength=len(counts))
-
-
-def in_pieces(
-    *,
-    objectids: Sequence[int],
-    until_mjd: float | None,
-    spectra_until_mjd: float,
-    hostinfo: bool,
-) -> Iterator[LightCurves]:
-    """The same, in ascending order of id, OBJECTS_AT_ONCE at a time; no transaction stays open in between."""
-    ids = sorted(set(objectids))
-    for start in range(0, max(len(ids), 1), OBJECTS_AT_ONCE):
-        yield light_curves(
-            objectids=ids[start : start + OBJECTS_AT_ONCE],
-            until_mjd=until_mjd,
-            spectra_until_mjd=spectra_until_mjd,
-            hostinfo=hostinfo,
-        )
 
 
 def hot_objects(

@@ -147,9 +147,10 @@ def known_object(objectid: int) -> DiaObject:
 
 
 def light_curve(objectid: int, clock: Now, *, hostinfo: bool = False) -> lightcurves.LightCurves:
-    return lightcurves.light_curves(
-        objectids=[objectid], until_mjd=None, spectra_until_mjd=clock.at(None), hostinfo=hostinfo
+    (curves,) = lightcurves.light_curves(
+        objectids=[objectid], until_mjd=None, spectra_until=lambda: clock.at(None), hostinfo=hostinfo
     )
+    return curves
 
 
 @require_safe

@@ -456,7 +456,7 @@ def test_a_query_that_takes_too_long_is_said_to(ask: Ask) -> None:
             " SELECT 1::float8 AS mjd_now, pg_sleep(60) IS NULL AS ended, 1::float8 AS visible_until"
         )
         cursor.execute("SET LOCAL statement_timeout = '1s'")
-    response = ask("ltcv", {"objectid": 7})
+    response = ask("gethottransients", {})
     assert response.status_code == 503
     assert "took too long" in response.content.decode()
 

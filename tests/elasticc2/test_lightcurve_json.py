@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from elasticc2 import lightcurve_json
-from elasticc2.lightcurves import in_pieces
+from elasticc2.lightcurves import light_curves
 from elasticc2.reveal import reveal
 from tests.elasticc2.conftest import Ask
 from tests.elasticc2.sky import add_object, hear, message, rows, value
@@ -86,14 +86,16 @@ def test_an_object_without_points_is_an_entry_of_ltcv_and_not_hot(five: None, as
 
 
 @pytest.mark.usefixtures("five")
-def test_objects_come_in_pieces_each_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_objects_come_light_curves_each_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("elasticc2.lightcurves.OBJECTS_AT_ONCE", 2)
-    pieces = in_pieces(objectids=[13, 3, 3, 7, 5, 11], until_mjd=None, spectra_until_mjd=0, hostinfo=False)
+    pieces = light_curves(
+        objectids=[13, 3, 3, 7, 5, 11], until_mjd=None, spectra_until=lambda: 0, hostinfo=False
+    )
     assert [[row[0] for row in piece.objects] for piece in pieces] == [[3, 5], [7, 11], [13]]
 
 
 def test_no_objects_are_an_empty_list() -> None:
-    none = in_pieces(objectids=[], until_mjd=None, spectra_until_mjd=0, hostinfo=False)
+    none = light_curves(objectids=[], until_mjd=None, spectra_until=lambda: 0, hostinfo=False)
     answer = b"".join(lightcurve_json.ltcv(none, objectids=[], return_format=0, hostinfo=False))
     assert json.loads(answer) == {"status": "ok", "diaobject": [], "unknown": []}
     assert value("SELECT count(*) FROM elasticc2_diaobject") == 0

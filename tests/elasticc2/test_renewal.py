@@ -86,7 +86,7 @@ def run(statement: str, *parameters: Any) -> None:
 
 def check_light_curves(until_mjd: float | None) -> None:
     """Readers see the rows, and no packed light curve that they may read is anything else."""
-    curves = light_curves(objectids=OBJECTS, until_mjd=until_mjd, spectra_until_mjd=0)
+    (curves,) = light_curves(objectids=OBJECTS, until_mjd=until_mjd, spectra_until=lambda: 0)
     assert [row[0] for row in curves.objects] == list(OBJECTS)
     for place, objectid in enumerate(OBJECTS):
         points = curves.points.take(slice(*curves.bounds[place : place + 2]))
