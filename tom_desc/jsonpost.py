@@ -9,7 +9,7 @@ from typing import Any, ClassVar, cast
 
 import orjson
 from django.db import OperationalError
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.openapi import AutoSchema
 from psycopg2.errors import QueryCanceled
@@ -79,7 +79,8 @@ class JsonPost(APIView):
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
         """Answers are JSON and errors say what they are, whatever a client's Accept prefers."""
-        return super().perform_content_negotiation(request, force=True)
+        renderer = self.get_renderers()[0]
+        return renderer, renderer.media_type
 
     def answer(self, request: Request, **parameters: Any) -> Any:
         """The answer: bytes of JSON, an iterator of its parts, or what orjson makes JSON of."""
@@ -179,7 +180,9 @@ def body(request: Request) -> Any:
         raise Refusal(str(error)) from error
 
 
-def refused(request: Request, status: int, sentence: str, *, hint: str = "") -> HttpResponseBase:
+def refused(
+    request: Request | HttpRequest, status: int, sentence: str, *, hint: str = ""
+) -> HttpResponseBase:
     """An error as scripts print it: plain text, or JSON where that is asked for."""
     # A sentence may quote what was sent, which may be no text at all.
     sentence, hint = (text.encode(errors="backslashreplace").decode() for text in (sentence, hint))

@@ -1,14 +1,18 @@
 """The shared pages: front page, and what a visitor sees when something went wrong."""
 
+import sys
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from tom_desc.campaigns.clock import now
 from tom_desc.campaigns.registry import CampaignInfo, campaigns
 from tom_desc.campaigns.templatetags.navigation import page_of
+from tom_desc.health import is_away
+from tom_desc.jsonpost import refused
 from tom_desc.mjd import utc
 from tom_desc.requestlog import request_id
 
@@ -34,8 +38,10 @@ def card(campaign: CampaignInfo) -> dict[str, Any]:
     }
 
 
-def server_error(request: HttpRequest) -> HttpResponse:
-    """Our bug: the log has the traceback under the same id."""
+def server_error(request: HttpRequest) -> HttpResponseBase:
+    """A database that is away, or our bug: then the log has the traceback under the same id."""
+    if is_away(sys.exception()):
+        return refused(request, 503, "the database does not answer; try again in a moment")
     return HttpResponse(
         f"Server error. It was logged as request {request_id.get()}; please tell the operators this number.",
         status=500,

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 import time
 import traceback
 import uuid
@@ -13,6 +14,8 @@ from django.core.signals import got_request_exception
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+
+from tom_desc.health import is_away
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 logger = logging.getLogger("tom_desc.request")
@@ -76,6 +79,8 @@ class RequestLog:
 @receiver(got_request_exception)
 def log_bug(*, request: HttpRequest, **signal: object) -> None:
     """Whatever nobody expected: the traceback goes to the log, never to the caller."""
+    if is_away(sys.exception()):
+        return  # Expected: the line of the request that failed is enough.
     logger.error("%s %s failed", request.method, request.path, exc_info=True)
 
 

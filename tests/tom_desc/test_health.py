@@ -3,9 +3,12 @@
 import logging
 from typing import Any
 
+import psycopg2
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, Error, connection
 from django.test import Client
+
+from tom_desc.health import is_away
 
 
 @pytest.mark.django_db
@@ -44,3 +47,29 @@ def test_a_bug_is_logged_with_its_traceback_and_shown_as_a_number(
     assert response["X-Request-Id"] in response.content.decode()
     assert "secret" not in response.content.decode()
     assert any(record.exc_info for record in caplog.records)
+
+
+def raised(statement: str) -> BaseException:
+    """The error that a statement ends with."""
+    with pytest.raises(Error) as caught, connection.cursor() as cursor:
+        cursor.execute(statement)
+    return caught.value
+
+
+@pytest.mark.django_db
+def test_a_wrong_statement_is_not_an_absent_database() -> None:
+    assert not is_away(raised("SELECT nothing FROM nowhere"))
+    assert not is_away(ValueError("no error of the database at all"))
+    assert not is_away(None)
+
+
+@pytest.mark.parametrize("code", ["53300", "57P01", "57P02", "57P03", "08006"])
+@pytest.mark.django_db
+def test_a_database_that_stops_or_has_no_place_left_is_away(code: str) -> None:
+    assert is_away(raised(f"DO $$ BEGIN RAISE 'gone' USING ERRCODE = '{code}'; END $$"))
+
+
+def test_a_server_that_nobody_reaches_is_away() -> None:
+    with pytest.raises(psycopg2.OperationalError) as caught:
+        psycopg2.connect(host="127.0.0.1", port=1)
+    assert is_away(caught.value)
