@@ -39,9 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _command(given: list[str]) -> int:
-    # The arguments of these two belong to somebody else's parser.
+    # The arguments of these belong to somebody else's parser.
     if given[:1] == ["manage"]:
         return manage(given[1:])
+    if given[:1] == ["bench"]:
+        os.execv(sys.executable, [sys.executable, "-P", "-m", "benchmarks", *given[1:]])
     if given[:1] == ["test"]:
         from localservers.checks import run_tests
 
@@ -58,9 +60,20 @@ def _parser() -> argparse.ArgumentParser:
     web.add_argument("--port", type=int)
     web.add_argument("--workers", type=int)
     web.add_argument("--threads", type=int)
-    for name in ("demo", "manage", "test"):
+    demo = commands.add_parser("demo")
+    demo.add_argument("--objects", type=number_of_objects)
+    for name in ("bench", "manage", "test"):
         commands.add_parser(name)
     return parser
+
+
+def number_of_objects(text: str) -> int:
+    """How large a sky the demo simulates."""
+    from localservers.survey import FEWEST_OBJECTS
+
+    if not text.isdecimal() or int(text) < FEWEST_OBJECTS:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of at least {FEWEST_OBJECTS}")
+    return int(text)
 
 
 def _parsed(options: argparse.Namespace) -> int:
@@ -72,7 +85,7 @@ def _parsed(options: argparse.Namespace) -> int:
     if options.command == "demo":
         from localservers.demo import run_demo
 
-        return run_demo(server)
+        return run_demo(server, objects=options.objects)
     actions = {"up": servers_up, "down": servers_down, "status": servers_status, "env": servers_env}
     return actions[options.what](server)
 

@@ -1,4 +1,4 @@
-"""Telling the person at the terminal what goes on: one line a step, with the seconds it took."""
+"""Telling a person what goes on: one line a step, with the seconds it took."""
 
 import sys
 import time
@@ -7,35 +7,39 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TextIO
 
-# Where the output is no terminal, a long step says that often that it lives.
+# Where the output is no terminal, a long step's line grows after this time and whenever it has doubled.
 QUIET_SECONDS = 10.0
+MOVE_SECONDS = 0.2
 
 
 @dataclass
 class Progress:
-    """A line that moves on a terminal, plain lines elsewhere."""
+    """A line a step: one that moves on a terminal, one that grows elsewhere."""
 
     stream: TextIO = field(default_factory=lambda: sys.stdout)
     _name: str = ""
     _began: float = 0.0
-    _said: float = 0.0
+    _due: float = 0.0
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Show the step while it runs and its seconds when it is done."""
+        """Show the step while it runs and its seconds when it is over."""
         self._name, self._began = name, time.monotonic()
-        self._said = self._began
-        if self.stream.isatty():
-            self._show("...", done=False)
-        yield
-        self._show(f"{self._seconds:.1f} s", done=True)
+        self._due = MOVE_SECONDS if self.stream.isatty() else QUIET_SECONDS
+        self._begin()
+        outcome = "not finished: "
+        try:
+            yield
+            outcome = ""
+        finally:
+            self._show(f"{outcome}{self._seconds:.1f} s", end="\n")
 
     def tick(self, detail: str = "") -> None:
         """The step still runs; ``detail`` is what it last said."""
-        now = time.monotonic()
-        if now - self._said >= (0.2 if self.stream.isatty() else QUIET_SECONDS):
-            self._said = now
-            self._show(f"{self._seconds:.0f} s  {detail}", done=False)
+        seconds = self._seconds
+        if seconds >= self._due:
+            self._due = seconds + MOVE_SECONDS if self.stream.isatty() else 2 * seconds
+            self._show(f"{seconds:.0f} s {detail}".rstrip(), end="")
 
     def say(self, text: str = "") -> None:
         """A line of its own."""
@@ -46,10 +50,15 @@ class Progress:
     def _seconds(self) -> float:
         return time.monotonic() - self._began
 
-    def _show(self, outcome: str, *, done: bool) -> None:
-        line = f"  {self._name:<44} {outcome}"
+    def _begin(self) -> None:
+        self.stream.write(f"  {self._name:<44}")
+        self.stream.flush()
+
+    def _show(self, outcome: str, *, end: str) -> None:
+        """On a terminal in place of what was shown last, elsewhere after it."""
         if self.stream.isatty():
-            self.stream.write(f"\r\x1b[K{line[:110]}" + ("\n" if done else ""))
+            line = f"  {self._name:<44} {outcome}"
+            self.stream.write(f"\r\x1b[K{line[:110]}{end}")
         else:
-            self.stream.write(line.rstrip() + "\n")
+            self.stream.write(f" {outcome}{end or ' ...'}")
         self.stream.flush()

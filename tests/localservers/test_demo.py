@@ -1,4 +1,4 @@
-"""The demo, from nothing to light curves, and its end."""
+"""The demo, from nothing to light curves and nights that pass, and its end."""
 
 import re
 import signal
@@ -11,18 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from localservers.demo import Demo, State, last_line, mjd_now
 from localservers.home import CHECKOUT, Home
 from localservers.postgres import Postgres
-from localservers.processes import Children
 from tests.localservers.conftest import outer_environment
 from tom_client import TomClient
+
+
+def log_of(home: Home) -> Path:
+    return home.directory("logs") / "demo.log"
 
 
 @contextmanager
 def running_demo(home: Home) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[str], str]]]:
     """A demo, and how to wait until what it says matches."""
-    log = home.directory("logs") / "demo.log"
+    log = log_of(home)
     with log.open("wb") as file:
         demo = subprocess.Popen(
             [sys.executable, "-m", "localservers", "demo"],
@@ -45,8 +47,12 @@ def running_demo(home: Home) -> Iterator[tuple[subprocess.Popen[bytes], Callable
         demo.wait()
 
 
+def nights_in(home: Home) -> list[int]:
+    return [int(night) for night in re.findall(r"night of MJD (\d+): ", log_of(home).read_text())]
+
+
 @pytest.mark.full
-def test_a_newcomer_sees_a_light_curve_and_a_second_run_reuses_it(home, door):
+def test_a_newcomer_sees_a_light_curve_and_a_second_run_goes_on_from_there(home, door):
     with running_demo(home) as (demo, wait_for):
         wait_for("first light curve: (.*) [(]root, testing[)]")
         objectid = int(wait_for(r"one good object .*object/(\d+)"))
@@ -55,42 +61,30 @@ def test_a_newcomer_sees_a_light_curve_and_a_second_run_reuses_it(home, door):
         curve = tom.post("elasticc2/ltcv", json={"objectids": [objectid]}).json()["diaobject"][0]
         assert len(curve["photometry"]["mjd"]) > 50
         assert tom.get(f"elasticc2/object/{objectid}").status_code == 200
+        assert int(wait_for(r"still to come: (\d+)")) > 60
         refused = door("demo")
         assert refused.returncode == 1
         assert f"a demo already runs below {home.path}: {address}/" in refused.stderr
     assert demo.returncode == 0
     assert not Postgres("wheel", home).is_ready()
+    seen = nights_in(home)
 
     door("servers", "up")
     with running_demo(home) as (demo, wait_for):
         assert int(wait_for(r"one good object .*object/(\d+)")) == objectid
-        assert "the survey loaded" not in (home.path / "logs" / "demo.log").read_text()
+        assert int(wait_for(r"night of MJD (\d+): \d+ alerts, ")) > max(seen, default=0)
+        assert "the survey loaded" not in log_of(home).read_text()
     assert demo.returncode == 0
     assert Postgres("wheel", home).is_ready()
 
-
-def test_how_far_a_demo_came_is_kept_with_its_database(home):
-    server = Postgres("wheel", home, scratch=True)
-    demo = Demo(server, Children(home.directory("children")))
-    server.up(database="tom_demo")
-    try:
-        assert not State.of(demo).loaded
-        State(last_mjd=61000.25, loaded=True).save(demo)
-        assert State.of(demo) == State(last_mjd=61000.25, loaded=True)
-        server.query("DROP DATABASE tom_demo")
-        server.up(database="tom_demo")
-        assert not State.of(demo).loaded
-    finally:
-        server.down()
+    refused = door("demo", "--objects", "700")
+    assert refused.returncode == 1
+    assert "has a sky of 500 objects, not 700" in refused.stderr
+    assert Postgres("wheel", home).is_ready()
 
 
-def test_progress_shows_what_a_command_said_last(tmp_path: Path):
-    log = tmp_path / "log"
-    log.write_text("one\ntwo 10%\rtwo 20%\n\n")
-    assert last_line(log) == "two 20%"
-    log.write_text("")
-    assert last_line(log) == ""
-
-
-def test_the_survey_ends_now():
-    assert abs(mjd_now() - (time.time() / 86400 + 40587)) < 0.01
+@pytest.mark.parametrize("objects", ["9", "-500", "many", "1e3"])
+def test_a_number_of_objects_that_is_none_or_too_small_is_refused(door, objects):
+    refused = door("demo", f"--objects={objects}")
+    assert refused.returncode == 2
+    assert f"{objects} is not a number of at least 10" in refused.stderr
