@@ -54,11 +54,15 @@ SCRATCH_SETTINGS = "fsync = off\nfull_page_writes = off\n"
 
 @dataclass(frozen=True)
 class Postgres:
-    """The server of one kind (wheel or system) below one home; ``scratch`` trades safety for speed."""
+    """The server of one kind (wheel or system) below one home.
+
+    ``scratch`` trades safety for speed; ``extra_settings`` are lines of configuration that come last.
+    """
 
     kind: str
     home: Home
     scratch: bool = False
+    extra_settings: str = ""
 
     @classmethod
     def from_environment(cls, home: Home) -> "Postgres":
@@ -201,6 +205,7 @@ class Postgres:
 
     def _write_settings(self, data: Path, port: int, account: Account) -> None:
         text = SETTINGS.format(host=HOST, port=port) + (SCRATCH_SETTINGS if self.scratch else "")
+        text += self.extra_settings
         (data / "tom.conf").write_text(text)
         account.own(data / "tom.conf")
 

@@ -1,0 +1,1 @@
+"""How fast the TOM is, beside the fastest that the parts it is made of allow on the same machine."""
