@@ -25,12 +25,18 @@ FROM elasticc2_diaforcedsource
 WHERE diaobject_id = ANY(%(objectids)s::bigint[])
 ORDER BY diaobject_id, midpointtai, diaforcedsource_id"""
 
-# Few fields a row, since each costs: the numbers in one, the packed light curve in another, NULL where there
-# is none or none to be trusted, and the host's columns.
+# Beside every class id that an integer column holds.
+NO_CLASS = -1 - 2**31
+# One statement, and few fields a row, since each costs: the numbers, the packed light curve (NULL where there
+# is none or none to be trusted), the reported spectra (NULL where there are none), and the host's columns.
 OBJECTS = f"""
 SELECT int8send(o.diaobject_id) || float8send(o.ra) || float8send(o.decl)
            || float8send(coalesce((SELECT zeropoint FROM campaigns_campaign WHERE name = '{NAME}'), 'NaN')),
-       p.mjd || p.band || p.flux || p.fluxerr{{host}}
+       p.mjd || p.band || p.flux || p.fluxerr,
+       (SELECT string_agg(float8send(mjd) || float4send(coalesce(z, 'NaN'))
+                              || int8send(coalesce(classid, {NO_CLASS})), ''
+                          ORDER BY mjd, specinfo_id)
+        FROM elasticc2_spectruminfo s WHERE s.diaobject_id = o.diaobject_id){{host}}
 FROM elasticc2_diaobject o
 LEFT JOIN elasticc2_packedlightcurve p
     ON p.diaobject_id = o.diaobject_id
@@ -38,14 +44,10 @@ LEFT JOIN elasticc2_packedlightcurve p
 WHERE o.diaobject_id = ANY(%(objectids)s::bigint[])
 ORDER BY o.diaobject_id"""
 OBJECT = np.dtype([("objectid", ">i8"), ("ra", ">f8"), ("dec", ">f8"), ("zeropoint", ">f8")])
+SPECTRUM = np.dtype([("mjd", ">f8"), ("z", ">f4"), ("classid", ">i8")])
 # Where the columns of a packed light curve of n points begin, in units of n, and what they are.
 PACKED = {"mjd": (0, ">f8"), "band": (8, "S1"), "flux": (9, ">f4"), "fluxerr": (13, ">f4")}
 BYTES_A_POINT = 17
-
-SPECTRA = """
-SELECT diaobject_id, mjd::float8, z, classid FROM elasticc2_spectruminfo
-WHERE diaobject_id = ANY(%(objectids)s::bigint[])
-ORDER BY mjd, specinfo_id"""
 
 HOT = f"""
 WITH {HOT_SET}
@@ -60,7 +62,7 @@ WITH_GENTYPE = """
 
 
 # Redshift and class of objects that have a reported spectrum.
-Spectra = dict[int, tuple[float | None, int | None]]
+Spectra = dict[int, tuple[np.float32 | None, int | None]]
 
 
 @dataclass(frozen=True)
@@ -142,31 +144,18 @@ def light_curves(
         Whether the host's columns are wanted.
     """
     ids = sorted(set(objectids))
-    spectra = reported_spectra(ids, until=spectra_until)
     for start in range(0, max(len(ids), 1), OBJECTS_AT_ONCE):
-        yield piece(ids[start : start + OBJECTS_AT_ONCE], until_mjd, spectra, hostinfo=hostinfo)
+        yield piece(ids[start : start + OBJECTS_AT_ONCE], until_mjd, spectra_until, hostinfo=hostinfo)
 
 
-def reported_spectra(ids: list[int], *, until: Callable[[], float]) -> Spectra:
-    """What the latest spectrum says; one without redshift or class leaves it to those before."""
-    with connection.cursor() as cursor:
-        cursor.execute(SPECTRA, {"objectids": ids})
-        reported = cursor.fetchall()
-    until_mjd = until() if reported else 0.0
-    spectra: Spectra = {}
-    for objectid, mjd, z, classid in reported:
-        if mjd <= until_mjd:
-            before = spectra.get(objectid, (None, None))
-            spectra[objectid] = (before[0] if z is None else z, before[1] if classid is None else classid)
-    return spectra
-
-
-def piece(ids: list[int], until_mjd: float | None, spectra: Spectra, *, hostinfo: bool) -> LightCurves:
+def piece(
+    ids: list[int], until_mjd: float | None, spectra_until: Callable[[], float], *, hostinfo: bool
+) -> LightCurves:
     columns = HOSTINFO_COLUMNS if hostinfo else ()
     query = OBJECTS.format(host="".join(f", o.{column}" for column in columns))
     with connection.cursor() as cursor:
         asked = cursor.mogrify(query, {"objectids": ids}).decode()
-        numbers, packed, *hosts = bulkcopy.read_fields(cursor, asked, columns=2 + len(columns))
+        numbers, packed, spectra, *hosts = bulkcopy.read_fields(cursor, asked, columns=3 + len(columns))
         objects = np.frombuffer(b"".join(field or b"" for field in numbers), OBJECT)
         points, counts = photometry(cursor, objects["objectid"].astype("i8"), packed)
     if until_mjd is not None:
@@ -177,11 +166,28 @@ def piece(ids: list[int], until_mjd: float | None, spectra: Spectra, *, hostinfo
         hosts=np.stack([floats(values) for values in hosts], axis=1)
         if hosts
         else np.empty((len(objects), 0), np.float32),
-        spectra=spectra,
+        spectra=best_spectra(objects["objectid"].tolist(), spectra, spectra_until),
         points=points,
         bounds=np.append(0, np.cumsum(counts)),
         zeropoint=zeropoint if math.isfinite(zeropoint) else None,
     )
+
+
+def best_spectra(ids: list[int], fields: Sequence[memoryview | None], until: Callable[[], float]) -> Spectra:
+    """What the latest spectrum says; one without redshift or class leaves it to those before."""
+    reported = {objectid: field for objectid, field in zip(ids, fields, strict=True) if field is not None}
+    until_mjd = until() if reported else 0.0
+    return {
+        objectid: latest(np.frombuffer(field, SPECTRUM), until_mjd) for objectid, field in reported.items()
+    }
+
+
+def latest(spectra: NDArray[Any], until_mjd: float) -> tuple[np.float32 | None, int | None]:
+    """Redshift and class of the latest of an object's spectra that have them."""
+    seen = spectra[spectra["mjd"] <= until_mjd]
+    z = seen["z"][~np.isnan(seen["z"])].astype(np.float32)
+    classes = seen["classid"][seen["classid"] != NO_CLASS].tolist()
+    return z[-1] if len(z) else None, classes[-1] if classes else None
 
 
 def floats(fields: Sequence[Buffer | None]) -> NDArray[np.float32]:
