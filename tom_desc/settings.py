@@ -67,8 +67,8 @@ TEMPLATES = [
     }
 ]
 
-# Our queries are about few objects among millions, and pages are in memory or on flash. The planner's defaults
-# are for disks that turn: it would read whole partitions, or compile what runs for a millisecond.
+# Our queries are about few objects among millions, and pages are in memory or on flash. With the planner's
+# defaults, for disks that turn, it would read whole partitions, or compile what runs for a millisecond.
 PLANNER = "-c random_page_cost=1.1 -c jit=off"
 
 DATABASES = {
