@@ -65,11 +65,16 @@ def band_summaries(points: Points, *, clock_mjd: float | None) -> list[BandSumma
 
 def in_order(bands: NDArray[np.bytes_]) -> Iterator[str]:
     """The bands that there are, by wavelength; unknown ones last."""
-    return iter(sorted(set(bands.astype("U1").tolist()), key=lambda band: (BANDS + band).index(band)))
+    return iter(sorted(set(letters(bands)), key=lambda band: (BANDS + band).index(band)))
+
+
+def letters(bands: NDArray[np.bytes_]) -> list[str]:
+    """The bands as text, whatever byte they are."""
+    return list(bands.tobytes().decode("latin-1"))
 
 
 def band_summary(band: str, points: Points, *, clock_mjd: float | None) -> BandSummary:
-    here = points.band == band.encode()
+    here = points.band == band.encode("latin-1")
     detections = points.mjd[here & points.detected]
     bright = np.flatnonzero(here & points.significant & np.isfinite(points.mag))
 

@@ -22,6 +22,8 @@ FROM elasticc2_diasource
 WHERE diaobject_id = %s
 ORDER BY midpointtai, diasource_id"""
 
+# The year 2132; later times are typing errors.
+MAX_MJD = 100_000.0
 # How SNANA writes that a host, or one of its quantities, is missing (spec 0).
 NO_MAG, NO_POSITION, NO_REDSHIFT = 999, -999, -9
 
@@ -83,7 +85,7 @@ def plot_data(points: Points) -> dict[str, Any]:
     return {
         "tai_minus_utc_s": TAI_MINUS_UTC_S,
         "mjd": points.mjd.tolist(),
-        "band": points.band.astype("U1").tolist(),
+        "band": list(points.band.tobytes().decode("latin-1")),
         "flux": shortest(points.flux),
         "fluxerr": shortest(points.fluxerr),
         "mag": [rounded(value, 4) for value in points.mag],
@@ -123,8 +125,8 @@ def table_rows(points: Points) -> list[TableRow]:
     return [
         TableRow(
             mjd=f"{points.mjd[i]:.4f}",
-            date=f"{utc(float(points.mjd[i])):%Y-%m-%d %H:%M}",
-            band=points.band[i].decode(),
+            date=date(float(points.mjd[i])),
+            band=points.band[i].decode("latin-1"),
             flux=with_error(points.flux[i], points.fluxerr[i]),
             mag=f"{points.mag[i]:.3f} ± {points.magerr[i]:.3f}" if bright[i] else "",
             limit=f"{points.limit[i]:.2f}" if limited[i] else "",
@@ -132,6 +134,11 @@ def table_rows(points: Points) -> list[TableRow]:
         )
         for i in range(len(points.mjd))
     ]
+
+
+def date(mjd: float) -> str:
+    """UTC of an MJD (TAI); empty where that is no time of any survey."""
+    return f"{utc(mjd):%Y-%m-%d %H:%M}" if 0 < mjd < MAX_MJD else ""
 
 
 def with_error(value: float, error: float) -> str:

@@ -27,8 +27,6 @@ from tom_desc.fields import MAX_ID
 from tom_desc.jsonpost import json_answer
 from tom_desc.mjd import utc
 
-# Survey times and windows outside are typing errors: MJD 0 is 1858, 100000 is 2132.
-MAX_MJD = 100_000.0
 MAX_PAGE = 1_000_000
 
 
@@ -270,9 +268,9 @@ class Window:
 
 def asked_window(query: QueryDict, clock: Now) -> Window:
     """The window that a query asks for; BadQuery where it makes no sense."""
-    mjd_now = real(query, "mjd_now", MAX_MJD)
-    since = real(query, "detected_since_mjd", MAX_MJD)
-    days = real(query, "days", MAX_MJD)
+    mjd_now = real(query, "mjd_now", dossier.MAX_MJD)
+    since = real(query, "detected_since_mjd", dossier.MAX_MJD)
+    days = real(query, "days", dossier.MAX_MJD)
     if since is not None and days is not None:
         raise BadQuery("only give one of detected_since_mjd and days")
     until = clock.at(mjd_now)

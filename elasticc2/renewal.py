@@ -23,11 +23,15 @@ class AlreadyRunning(Exception):
     """Another reveal or rebuild is at work."""
 
 
-def lock(cursor: Any) -> None:
+def lock(cursor: Any, *, wait: bool = False) -> None:
     """Be the only one who writes summaries until the transaction ends.
 
-    Two at once could each miss the other's rows, and the later would overwrite the better summary.
+    Two at once could each miss the other's rows, and the later would overwrite the better summary. Who has
+    begun waits for his turn; who would only begin while somebody is at work is told so.
     """
+    if wait:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+        return
     cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", (LOCK,))
     if not cursor.fetchone()[0]:
         raise AlreadyRunning("update_elasticc2_sources already running, or rebuild_summaries")
@@ -56,7 +60,7 @@ def renew_stale(*, stopping: Callable[[], bool] = lambda: False) -> int:
     """Renew what is kept of the objects that triggers noted; how many they were."""
     renewed = 0
     while not stopping():
-        chunk = renew_chunk(TAKE_STALE, {"at_once": OBJECTS_AT_ONCE})
+        chunk = renew_chunk(TAKE_STALE, {"at_once": OBJECTS_AT_ONCE}, wait=True)
         if not chunk:
             break
         renewed += len(chunk)
@@ -75,7 +79,7 @@ def rebuild() -> Iterator[int]:
         cursor.execute("SELECT news_id FROM elasticc2_staleobjects")
         noted = [row[0] for row in cursor.fetchall()]
     after = -1
-    while chunk := renew_chunk(NEXT_OBJECTS, {"after": after, "at_once": OBJECTS_AT_ONCE}):
+    while chunk := renew_chunk(NEXT_OBJECTS, {"after": after, "at_once": OBJECTS_AT_ONCE}, wait=after >= 0):
         after = chunk[-1]
         yield len(chunk)
     # Only those: of objects noted since, the light curve may have changed after their turn.
@@ -83,10 +87,10 @@ def rebuild() -> Iterator[int]:
         cursor.execute("DELETE FROM elasticc2_staleobjects WHERE news_id = ANY(%s)", (noted,))
 
 
-def renew_chunk(take: str, parameters: dict[str, int]) -> list[int]:
+def renew_chunk(take: str, parameters: dict[str, int], *, wait: bool) -> list[int]:
     """Renew the objects that a statement puts into ``renewed_object``, in one transaction; their ids."""
     with transaction.atomic(), connection.cursor() as cursor:
-        lock(cursor)
+        lock(cursor, wait=wait)
         cursor.execute("CREATE TEMPORARY TABLE renewed_object (diaobject_id bigint PRIMARY KEY)")
         cursor.execute(take, parameters)
         cursor.execute("ANALYZE renewed_object")

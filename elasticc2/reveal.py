@@ -65,7 +65,7 @@ def reveal(
     Raises
     ------
     renewal.AlreadyRunning
-        Where another reveal, or a rebuild, has the lock. Chunks committed until then stay.
+        Where another reveal, or a rebuild, is at work.
     """
     total, chunks = Revealed(), 0
     adopt_mirror()
@@ -115,7 +115,7 @@ def work_tables(cursor: Any) -> Iterator[None]:
 def reveal_chunk(take: Take) -> Revealed | None:
     """One chunk in one transaction; None where there was nothing to do."""
     with transaction.atomic(), connection.cursor() as cursor:
-        lock(cursor)
+        lock(cursor, wait=True)
         with work_tables(cursor), renewing(cursor):
             return work_off(cursor) if take(cursor) else None
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from elasticc2.summaries import KEPT
 from tests import original
 from tests.conftest import create_database, drop_database
 from tests.localtom import LocalTom, database_name
@@ -230,3 +231,21 @@ def test_light_curves_are_served(restored: LocalTom, cycled: LocalTom) -> None:
     assert answer.status_code == 200
     assert answer.json() == expected.json()
     assert len(answer.json()["diaobject"]) == len(ids) > 0
+
+
+def test_a_backup_of_ours_goes_into_an_empty_database(
+    cycled: LocalTom, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    cycled.manage("update_elasticc2_sources")
+    backup = tmp_path / "tom.dump"
+    run("pg_dump", "-Fc", f"--file={backup}", cycled.settings["DB_NAME"])
+    name = database_name("backup")
+    create_database(name, template="template0")
+    run("pg_restore", "--no-privileges", "--single-transaction", "-d", name, str(backup))
+    with LocalTom(name, tmp_path_factory.mktemp("backup")) as tom:
+        tom.manage("migrate", "--verbosity", "0")
+        tom.manage("bootstrap")
+        tom.manage("doctor")
+        for table in (*KEPT, "diaforcedsource", "brokermessage"):
+            assert tom.contents(f"elasticc2_{table}") == cycled.contents(f"elasticc2_{table}")
+    drop_database(name)

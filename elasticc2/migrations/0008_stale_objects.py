@@ -1,7 +1,5 @@
 from django.db import migrations
 
-TABLES = ("diasource", "diaforcedsource")
-
 # Appended and never updated, so that writers of the same objects do not wait for each other; in pieces, so
 # that renewing them needs no long transaction. Names are qualified because pg_restore runs with an empty
 # search_path.
@@ -14,7 +12,8 @@ APPEND = """
 CHANGED = "SELECT DISTINCT diaobject_id FROM changed WHERE diaobject_id IS NOT NULL"
 ALL = "SELECT diaobject_id FROM public.elasticc2_diaobject"
 
-# Reveal renews what it touches in the same transaction, and says so in a setting.
+# Reveal renews what it touches in the same transaction, and says so in a setting. What somebody else has in
+# hand is left to him: being noted it is not trusted, and waiting for each other might end in a ring.
 NOTE_CHANGED = f"""
 CREATE FUNCTION elasticc2_note_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -22,8 +21,10 @@ BEGIN
         RETURN NULL;
     END IF;
     {APPEND.format(ids=CHANGED)};
-    DELETE FROM public.elasticc2_packedlightcurve p USING ({CHANGED}) ids
-    WHERE p.diaobject_id = ids.diaobject_id;
+    DELETE FROM public.elasticc2_packedlightcurve WHERE diaobject_id IN (
+        SELECT p.diaobject_id
+        FROM public.elasticc2_packedlightcurve p JOIN ({CHANGED}) ids USING (diaobject_id)
+        FOR UPDATE OF p SKIP LOCKED);
     RETURN NULL;
 END $$"""
 NOTE_EMPTIED = f"""
@@ -35,13 +36,14 @@ BEGIN
 END $$"""
 
 # A function for one table of changed rows serves inserts, deletions, and either side of an update.
-TRIGGERS = {
-    "inserted": ("INSERT", "REFERENCING NEW TABLE AS changed", "changed"),
+INSERTED = {"inserted": ("INSERT", "REFERENCING NEW TABLE AS changed", "changed")}
+TRIGGERS = INSERTED | {
     "deleted": ("DELETE", "REFERENCING OLD TABLE AS changed", "changed"),
     "updated_from": ("UPDATE", "REFERENCING OLD TABLE AS changed", "changed"),
     "updated_to": ("UPDATE", "REFERENCING NEW TABLE AS changed", "changed"),
     "emptied": ("TRUNCATE", "", "emptied"),
 }
+TABLES = {"diaobject": INSERTED, "diasource": TRIGGERS, "diaforcedsource": TRIGGERS}
 TRIGGER = """
 CREATE TRIGGER elasticc2_{table}_{name} AFTER {event} ON elasticc2_{table} {rows}
 FOR EACH STATEMENT EXECUTE FUNCTION elasticc2_note_{what}()"""
@@ -60,8 +62,8 @@ class Migration(migrations.Migration):
                 TRIGGER.format(table=table, name=name, event=event, rows=rows, what=what),
                 f"DROP TRIGGER elasticc2_{table}_{name} ON elasticc2_{table}",
             )
-            for table in TABLES
-            for name, (event, rows, what) in TRIGGERS.items()
+            for table, triggers in TABLES.items()
+            for name, (event, rows, what) in triggers.items()
         ),
         # What was there before has no summary yet: the next reveal makes them.
         migrations.RunSQL(APPEND.format(ids=ALL), migrations.RunSQL.noop),

@@ -177,3 +177,60 @@ LAST_OBJECT_HEARD_OF = """
     SELECT o.* FROM elasticc2_ppdbdiaobject o
     JOIN elasticc2_ppdbdiasource USING (diaobject_id) JOIN elasticc2_brokersourceids USING (diasource_id)
     ORDER BY diaobject_id DESC LIMIT 1"""
+
+
+WRITE = "INSERT INTO elasticc2_diaforcedsource VALUES (%s, 60000, 'i', 3, 1, %s)"
+
+
+def connected(tom: LocalTom) -> psycopg2.extensions.connection:
+    return psycopg2.connect(tom.connection.dsn, password=os.environ["DB_PASS"])
+
+
+def points_of(tom: LocalTom, objectid: int) -> int:
+    """How many points a reader gets."""
+    answer = tom.client().post("elasticc2/ltcv", json={"objectid": objectid}).json()
+    return len(answer["diaobject"][0]["photometry"]["mjd"])
+
+
+def test_two_who_write_about_the_same_objects_in_any_order_do_not_deadlock(heard_tom: LocalTom) -> None:
+    tom = heard_tom
+    tom.manage("update_elasticc2_sources")
+    first, second = (row[0] for row in tom.sql("SELECT diaobject_id FROM elasticc2_diaobject LIMIT 2"))
+    before = points_of(tom, first)
+    one, other = connected(tom), connected(tom)
+    with one.cursor() as mine, other.cursor() as theirs:
+        mine.execute(WRITE, (1, first))
+        theirs.execute(WRITE, (2, second))
+        mine.execute(WRITE, (3, second))
+        theirs.execute(WRITE, (4, first))
+    one.commit()
+    other.commit()
+    one.close()
+    other.close()
+    assert points_of(tom, first) == before + 2
+    tom.manage("update_elasticc2_sources")
+    assert points_of(tom, first) == before + 2
+    tom.manage("doctor")
+
+
+def test_what_commits_after_reveal_has_renewed_is_seen_all_the_same(heard_tom: LocalTom) -> None:
+    """Reveal packs a light curve while somebody's new point of the object is not committed yet."""
+    tom = heard_tom
+    (objectid,) = tom.sql("SELECT diaobject_id FROM elasticc2_ppdbdiasource LIMIT 1")[0]
+    tom.sql(
+        "INSERT INTO elasticc2_diaobject SELECT * FROM elasticc2_ppdbdiaobject WHERE diaobject_id = %s",
+        objectid,
+    )
+    writer = connected(tom)
+    with writer.cursor() as cursor:
+        cursor.execute(WRITE, (1, objectid))
+        tom.manage("update_elasticc2_sources")
+        before = points_of(tom, objectid)
+    writer.commit()
+    writer.close()
+    assert points_of(tom, objectid) == before + 1
+    tom.manage("doctor")
+    tom.manage("update_elasticc2_sources")
+    assert tom.counts("staleobjects") == (0,)
+    assert points_of(tom, objectid) == before + 1
+    tom.manage("doctor")

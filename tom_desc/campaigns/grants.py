@@ -96,6 +96,10 @@ SELECT n.nspname || '.' || c.relname, has_table_privilege(%(role)s, c.oid, 'SELE
        has_table_privilege(%(role)s, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname IN ('public', 'ro') AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"""
+# Of the session's own temporary schema PostgreSQL says what the database's TEMPORARY right allows.
+MAY_CREATE_IN = """
+SELECT nspname FROM pg_namespace
+WHERE oid <> pg_my_temp_schema() AND has_schema_privilege(%s, oid, 'CREATE')"""
 
 
 def wrong_grants() -> list[str]:
@@ -118,7 +122,7 @@ def wrong_grants_of(cursor: Any, role: str) -> list[str]:
         if reads != (name in readable)
     ]
     wrong += [f"{name} is not there" for name in sorted(readable - there)]
-    cursor.execute("SELECT nspname FROM pg_namespace WHERE has_schema_privilege(%s, oid, 'CREATE')", (role,))
+    cursor.execute(MAY_CREATE_IN, (role,))
     return wrong + [f"{role} may create in schema {name}" for (name,) in cursor.fetchall()]
 
 

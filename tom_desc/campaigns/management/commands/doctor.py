@@ -22,6 +22,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["sample"] < 0:
+            raise CommandError("--sample must not be negative")
         wrong = 0
         for finding in checkup(sample=options["sample"]):
             self.stdout.write(str(finding))
