@@ -155,8 +155,8 @@ def _left_out(tier: str, kind: str) -> list[str]:
     notes = []
     if kind != "system":
         notes.append("Debian's PostgreSQL (root on Debian installs it; TOM_POSTGRES=system uses it)")
-    if tier == "full" and debian.chromium() is None:
-        notes.append("browser tests (root on Debian installs Chromium; else have it on the PATH)")
+    if tier == "full" and (missing := debian.missing_for_browser()):
+        notes.append(f"browser tests (root on Debian installs {' and '.join(missing)})")
     return notes
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ctypes.util import find_library
 from pathlib import Path
 
 from localservers import LocalServerError
@@ -64,23 +65,30 @@ def chromium() -> str | None:
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
+def missing_for_browser() -> list[str]:
+    """Packages that the browser tests lack: the browser, and a library of the driver that Playwright brings."""
+    there = {"chromium": chromium(), "libatomic1": find_library("atomic")}
+    return [package for package, found in there.items() if found is None]
+
+
 def install_chromium() -> None:
-    """Install the distribution's Chromium where there is none, and say so; or say that it has none.
+    """Install what the browser tests need and the system lacks, and say so; or say that apt has no browser.
 
     Raises
     ------
     LocalServerError
         Where apt-get fails.
     """
-    if chromium() is not None:
+    missing = missing_for_browser()
+    if not missing:
         return
     _say("apt-get update, to install what the browser tests drive: Debian's Chromium")
     _apt_get("update", "-qq")
     if not _apt_shows("chromium"):
         _say("apt knows no package chromium")
         return
-    _say("apt-get install chromium")
-    _apt_get("install", "-y", "-qq", "--no-install-recommends", "--no-upgrade", "chromium")
+    _say(f"apt-get install {' '.join(missing)}")
+    _apt_get("install", "-y", "-qq", "--no-install-recommends", "--no-upgrade", *missing)
 
 
 def _postgres_version() -> str:

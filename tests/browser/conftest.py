@@ -29,10 +29,9 @@ SHOWN = """
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    found = debian.chromium()
-    if found is None:
-        pytest.skip("no chromium: apt-get install chromium (./tom test does it for root on Debian)")
-    return found
+    if missing := debian.missing_for_browser():
+        pytest.skip(f"needs apt-get install {' '.join(missing)} (./tom test does it for root on Debian)")
+    return str(debian.chromium())
 
 
 @pytest.fixture(scope="session")

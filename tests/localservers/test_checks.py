@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from localservers import debian
 from localservers.checks import Report, _left_out, _tier, scratch_home
 from localservers.home import CHECKOUT, Home
 from localservers.postgres import Postgres
@@ -14,6 +15,7 @@ from tests.localservers.conftest import outer_environment
 
 KILLED_RUN = """
 import os, signal
+from localservers import debian
 from localservers.checks import scratch_home
 from localservers.home import Home
 from localservers.postgres import Postgres
@@ -56,6 +58,7 @@ def test_what_is_left_out_is_said_with_how_to_have_it(monkeypatch, tmp_path):
 
 def test_nothing_is_left_out_where_all_is_there(monkeypatch, tmp_path):
     (tmp_path / "chromium").touch(mode=0o755)
+    monkeypatch.setattr(debian, "find_library", lambda name: f"lib{name}.so.1")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert _left_out("full", "system") == []
 

@@ -30,6 +30,7 @@ def apt(monkeypatch, tmp_path):
     )
     (tmp_path / "known").write_text("chromium\n")
     monkeypatch.setenv("PATH", str(bin_))
+    monkeypatch.setattr(debian, "find_library", lambda name: f"lib{name}.so.1")
     return tmp_path
 
 
@@ -83,6 +84,13 @@ def test_a_chromium_that_is_there_is_left_as_it_is(apt):
     assert debian.chromium() == str(apt / "bin" / "chromium")
     debian.install_chromium()
     assert asked(apt) == ""
+
+
+def test_a_library_that_the_driver_lacks_is_installed_too(apt, monkeypatch):
+    program(apt / "bin" / "chromium", "")
+    monkeypatch.setattr(debian, "find_library", lambda name: None)
+    debian.install_chromium()
+    assert asked(apt).splitlines()[1].endswith(" libatomic1")
 
 
 def test_a_system_whose_apt_knows_no_chromium_goes_without(apt, capsys):
