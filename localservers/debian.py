@@ -66,7 +66,7 @@ def chromium() -> str | None:
 
 
 def missing_for_browser() -> list[str]:
-    """Packages that the browser tests lack: the browser, and a library of the driver that Playwright brings."""
+    """Packages that the browser tests lack: the browser, and a library of Playwright's own driver."""
     there = {"chromium": chromium(), "libatomic1": find_library("atomic")}
     return [package for package, found in there.items() if found is None]
 

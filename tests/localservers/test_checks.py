@@ -15,7 +15,6 @@ from tests.localservers.conftest import outer_environment
 
 KILLED_RUN = """
 import os, signal
-from localservers import debian
 from localservers.checks import scratch_home
 from localservers.home import Home
 from localservers.postgres import Postgres
