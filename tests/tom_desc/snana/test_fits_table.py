@@ -24,8 +24,9 @@ def texts(rows):
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=TABLES)
 def test_rows_are_those_that_astropy_wrote(tmp_path, rows):
-    # A FITS string ends at its first NUL.
-    assume(not any(b"\0" in text for column in texts(rows) for text in column.tolist()))
+    # A FITS string ends at its first NUL, and white space at its end does not count: astropy writes none.
+    written = [text for column in texts(rows) for text in column.tolist()]
+    assume(all(b"\0" not in text and text == text.rstrip() for text in written))
     write_table(tmp_path / "t.fits", rows, "T", {})
     read = read_fits_table(tmp_path / "t.fits").rows
     assert read.dtype.names == rows.dtype.names
