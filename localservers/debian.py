@@ -56,8 +56,7 @@ def install_postgres() -> None:
     packages = [f"postgresql-{version}{part}" for part in missing]
     _say(f"apt-get install {' '.join(packages)} (no server of the system's is started)")
     with _no_main_cluster():
-        # An upgrade would change programs under servers that run from them, which are not ours to disturb.
-        _apt_get("install", "-y", "-qq", "--no-install-recommends", "--no-upgrade", *packages)
+        _install(packages)
 
 
 def chromium() -> str | None:
@@ -88,7 +87,7 @@ def install_chromium() -> None:
         _say("apt knows no package chromium")
         return
     _say(f"apt-get install {' '.join(missing)}")
-    _apt_get("install", "-y", "-qq", "--no-install-recommends", "--no-upgrade", *missing)
+    _install(missing)
 
 
 def _postgres_version() -> str:
@@ -121,6 +120,11 @@ def _apt_shows(package: str) -> str:
     """What apt knows of a package; empty where it knows none of that name."""
     shown = subprocess.run(["apt-cache", "show", package], capture_output=True, text=True, check=False)
     return shown.stdout
+
+
+def _install(packages: list[str]) -> None:
+    # An upgrade would change programs under servers that run from them, which are not ours to disturb.
+    _apt_get("install", "-y", "-qq", "--no-install-recommends", "--no-upgrade", *packages)
 
 
 def _apt_get(*arguments: str) -> None:

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,12 @@ def real_survey_directories(tmp_path_factory: pytest.TempPathFactory) -> list[Pa
 
 @pytest.fixture(scope="session")
 def migrated_database() -> Iterator[str]:
+    with template_database() as name:
+        yield name
+
+
+@contextmanager
+def template_database() -> Iterator[str]:
     """A database with the schema, roles and test accounts, to be copied."""
     name = database_name("template")
     create_database(name, template="template1")

@@ -103,6 +103,7 @@ def test_a_killed_loader_leaves_whole_files_and_goes_on(
             kills.until_the_work_is_done(interrupted)
             tom.manage(*calm.load)
             assert contents(tom, LOADED) == calm.of(LOADED)
+            tom.manage("doctor")
 
 
 def workers(process: "subprocess.Popen[bytes]") -> list[int]:
@@ -177,6 +178,7 @@ def test_a_client_that_puts_again_what_was_not_answered_loses_nothing(
             kills.until_the_work_is_done(interrupted)
             putter.until_all_is_answered()
             assert contents(tom, HEARD) == calm.of(HEARD)
+            tom.manage("doctor")
 
 
 @pytest.mark.parametrize("round_", ROUNDS)

@@ -16,10 +16,10 @@ from localservers.environment import settings
 from localservers.home import Home
 from localservers.postgres import Postgres
 from localservers.processes import stop
-from tests.conftest import create_database, drop_database
+from tests.conftest import template_database
 from tests.crashes.calm import PPDB, STORED, Uninterrupted, check_all_is_revealed, contents, copied
 from tests.crashes.clients import NO_DATABASE, Putter, Reader, going_on, logged_in, revealing, wait_for
-from tests.localtom import LocalTom, database_name, run_manage
+from tests.localtom import LocalTom
 
 pytestmark = pytest.mark.full
 
@@ -66,12 +66,8 @@ def server(calm: Uninterrupted, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture(scope="module")
 def migrated_here(server: Server) -> Iterator[str]:
-    name = database_name("template")
-    create_database(name, template="template1")
-    run_manage({"DB_NAME": name}, "migrate", "--verbosity", "0")
-    run_manage({"DB_NAME": name}, "bootstrap", "--test-accounts")
-    yield name
-    drop_database(name)
+    with template_database() as name:
+        yield name
 
 
 @pytest.fixture

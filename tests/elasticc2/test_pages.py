@@ -193,6 +193,14 @@ def test_an_object_without_a_position_is_shown(user, known):
     assert "Position" not in object_page(user)
 
 
+@pytest.mark.parametrize("value", ["filtername = 'é'", "midpointtai = 'NaN'", "midpointtai = 1e9"])
+def test_a_point_that_makes_no_sense_does_not_hide_the_others(user, known, value):
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE elasticc2_diaforcedsource SET {value} WHERE midpointtai = 60002")
+        assert cursor.rowcount == 1
+    assert "60001.0000" in page(user, f"/elasticc2/object/{OBJECT}")
+
+
 def test_each_band_has_its_brightness_age_and_slope(user, known):
     text = object_page(user)
     # 31.4 - 2.5 log10 of 90, 480, 880; errors are 1.086 * 10 / flux; the slope is the difference a day.

@@ -101,5 +101,33 @@ def test_a_long_transaction_of_somebody_is_waited_for_and_then_said(tom: LocalTo
     assert "not looked at: somebody writes in a long transaction" in said
 
 
+def test_a_session_with_a_temporary_table_has_the_right_grants(tom: LocalTom) -> None:
+    program = """
+from django.db import connection
+from tom_desc.campaigns.grants import wrong_grants
+connection.cursor().execute("CREATE TEMPORARY TABLE mine (x int)")
+assert wrong_grants() == [], wrong_grants()"""
+    tom.manage("shell", "--verbosity", 0, "--command", program)
+
+
+def test_a_sample_has_a_size(tom: LocalTom) -> None:
+    settings = {**os.environ, **tom.settings}
+    done = subprocess.run(manage("doctor", "--sample", "-5"), env=settings, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "CommandError: --sample must not be negative\n"
+
+
+def test_a_role_that_may_not_know_the_servers_settings_is_told_the_rest(tom: LocalTom) -> None:
+    database = tom.settings["DB_NAME"]
+    tom.sql("DROP ROLE IF EXISTS test_plain_owner; CREATE ROLE test_plain_owner LOGIN PASSWORD 'plain'")
+    tom.sql(f'GRANT ALL ON DATABASE "{database}" TO test_plain_owner')
+    tom.sql("GRANT ALL ON ALL TABLES IN SCHEMA public TO test_plain_owner")
+    tom.sql("GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO test_plain_owner")
+    code, said = doctor(tom, DB_USER="test_plain_owner", DB_PASS="plain")
+    tom.sql("DROP OWNED BY test_plain_owner; DROP ROLE test_plain_owner")
+    assert code == 0, said
+    assert "object summaries" in said
+
+
 def test_a_finding_that_is_not_ok_says_what_to_do() -> None:
     assert str(Finding("disk", "full", "make room")).splitlines()[1].strip() == "what to do: make room"
