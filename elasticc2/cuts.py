@@ -20,6 +20,8 @@ OPEN_TABLES = tuple(
         "objectsummary",
         "packedlightcurve",
         "plannedspectra",
+        "sendbatch",
+        "sendrun",
         "spectruminfo",
         "staleobjects",
         "trainingalert",

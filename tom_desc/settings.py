@@ -34,6 +34,7 @@ INSTALLED_APPS = [
     "tom_desc.accounts",
     "tom_desc.campaigns",
     "tom_desc.snana",
+    "tom_desc.streams",
     "elasticc2",
 ]
 

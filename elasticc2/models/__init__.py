@@ -20,6 +20,7 @@ from elasticc2.models.photometry import (
     TrainingDiaForcedSource,
     TrainingDiaSource,
 )
+from elasticc2.models.sending import SendBatch, SendRun
 from elasticc2.models.summaries import (
     DiaObjectClassification,
     DiaObjectInfo,
@@ -53,6 +54,8 @@ __all__ = [
     "PPDBDiaSource",
     "PackedLightCurve",
     "PlannedSpectra",
+    "SendBatch",
+    "SendRun",
     "SpectrumInfo",
     "StaleObjects",
     "TrainingAlert",
