@@ -41,6 +41,15 @@ def real_survey_directories(tmp_path_factory: pytest.TempPathFactory) -> list[Pa
 
 
 @pytest.fixture(scope="session")
+def kafka() -> str:
+    """Address of a running Apache Kafka, from $KAFKA_SERVER; whoever makes topics there names them anew."""
+    server = os.environ.get("KAFKA_SERVER")
+    if not server:
+        pytest.skip("no Kafka: set KAFKA_SERVER, or run ./tom test where Java and Maven are installed")
+    return server
+
+
+@pytest.fixture(scope="session")
 def migrated_database() -> Iterator[str]:
     with template_database() as name:
         yield name
