@@ -3,12 +3,14 @@
 import argparse
 import os
 import sys
+import time
 from pathlib import Path
 from typing import NoReturn
 
-from localservers import LocalServerError
+from localservers import LocalServerError, debian
 from localservers.environment import export_lines, full_environment, settings
 from localservers.home import CHECKOUT, Home
+from localservers.kafka import Kafka
 from localservers.postgres import HOST, KINDS, Postgres
 
 USAGE = Path(__file__).with_name("usage.txt")
@@ -48,7 +50,11 @@ def _command(given: list[str]) -> int:
         from localservers.checks import run_tests
 
         return run_tests(given[1:], home=Home.from_environment())
-    return _parsed(_parser().parse_args(given))
+    parser = _parser()
+    options = parser.parse_args(given)
+    if options.command == "servers" and options.kafka and options.what != "up":
+        parser.error("--kafka goes with servers up; the others take what there is")
+    return _parsed(options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,12 +62,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     servers = commands.add_parser("servers")
     servers.add_argument("what", choices=("up", "down", "status", "env"))
+    servers.add_argument("--kafka", action="store_true")
     web = commands.add_parser("serve")
     web.add_argument("--port", type=int)
     web.add_argument("--workers", type=int)
     web.add_argument("--threads", type=int)
     demo = commands.add_parser("demo")
     demo.add_argument("--objects", type=number_of_objects)
+    demo.add_argument("--kafka", action="store_true")
     for name in ("bench", "manage", "test"):
         commands.add_parser(name)
     return parser
@@ -85,23 +93,57 @@ def _parsed(options: argparse.Namespace) -> int:
     if options.command == "demo":
         from localservers.demo import run_demo
 
-        return run_demo(server, objects=options.objects)
-    actions = {"up": servers_up, "down": servers_down, "status": servers_status, "env": servers_env}
+        if options.kafka:
+            get_kafka(Kafka(server.home))
+        return run_demo(server, objects=options.objects, kafka=options.kafka)
+    if options.what == "up":
+        return servers_up(server, kafka=options.kafka)
+    actions = {"down": servers_down, "status": servers_status, "env": servers_env}
     return actions[options.what](server)
 
 
-def servers_up(server: Postgres) -> int:
+def servers_up(server: Postgres, *, kafka: bool) -> int:
     """Start what does not run; return when it is ready."""
+    if kafka:
+        get_kafka(Kafka(server.home))
     started = server.up()
     settings(server)
     # Somebody asked for it by name: a demo that started it leaves it running.
     server.claim.unlink(missing_ok=True)
     sys.stdout.write(f"{'started' if started else 'running'}: {describe(server)}\n")
+    sys.stdout.flush()
+    if kafka:
+        kafka_up(Kafka(server.home))
     return 0
 
 
+def kafka_up(kafka: Kafka) -> None:
+    """The same for Kafka."""
+    began = time.monotonic()
+    if kafka.up():
+        kafka.claim.unlink(missing_ok=True)
+        seconds = time.monotonic() - began
+        sys.stdout.write(f"started: {describe_kafka(kafka)}, ready after {seconds:.1f} s\n")
+    else:
+        sys.stdout.write(f"running: {describe_kafka(kafka)}\n")
+
+
+def get_kafka(kafka: Kafka) -> None:
+    """Have what it takes to start: downloaded, and installed where root runs Debian; say so."""
+    if kafka.pid is not None:
+        return
+    if debian.can_install():
+        debian.install_for_kafka(kafka.missing_packages())
+    if not kafka.jar_directory.exists() and not kafka.missing_packages():
+        sys.stdout.write(f"tom: Maven brings Apache Kafka {kafka.version} (about 65 MB to download)\n")
+        sys.stdout.flush()
+    kafka.fetch()
+
+
 def servers_down(server: Postgres) -> int:
-    """Stop what was started below this home, of either kind."""
+    """Stop what was started below this home: Kafka, and PostgreSQL of either kind."""
+    if (kafka := Kafka(server.home)).data.exists() and kafka.down():
+        sys.stdout.write("stopped: Kafka\n")
     for each in (Postgres(kind, server.home) for kind in KINDS):
         if each.data.exists() and each.down():
             sys.stdout.write(f"stopped: PostgreSQL ({each.kind})\n")
@@ -110,16 +152,18 @@ def servers_down(server: Postgres) -> int:
 
 def servers_status(server: Postgres) -> int:
     """Say what runs; 0 when something does, 3 otherwise."""
-    running = [each for kind in KINDS if (each := Postgres(kind, server.home)).is_ready()]
-    for each in running:
-        sys.stdout.write(f"running: {describe(each)}\n")
+    running = [describe(each) for kind in KINDS if (each := Postgres(kind, server.home)).is_ready()]
+    if (kafka := Kafka(server.home)).is_ready():
+        running.append(describe_kafka(kafka))
+    for what in running:
+        sys.stdout.write(f"running: {what}\n")
     if not running:
         sys.stdout.write(f"nothing runs below {server.home.path}\n")
     return 0 if running else NOT_RUNNING
 
 
 def servers_env(server: Postgres) -> int:
-    """Print the settings of the running server as lines for a shell."""
+    """Print the settings of the running servers as lines for a shell."""
     if not server.is_ready():
         raise LocalServerError(f"PostgreSQL ({server.kind}) does not run; start it with ./tom servers up")
     sys.stdout.write(export_lines(settings(server)))
@@ -140,6 +184,14 @@ def describe(server: Postgres) -> str:
     """The server in one line."""
     name = f"PostgreSQL {server.version} ({server.kind})"
     return f"{name} on {HOST}:{server.port}, pid {server.pid}, data in {server.data}"
+
+
+def describe_kafka(kafka: Kafka) -> str:
+    """The same of Kafka."""
+    from localservers.demo import is_claimed
+
+    text = f"Kafka {kafka.version} on {kafka.server}, pid {kafka.pid}, data in {kafka.data}"
+    return f"{text} (ends with the demo that started it)" if is_claimed(kafka) else text
 
 
 if __name__ == "__main__":

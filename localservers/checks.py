@@ -13,14 +13,17 @@ from pathlib import Path
 from tempfile import mkdtemp
 from types import FrameType
 
-from localservers import debian
+from localservers import LocalServerError, debian
 from localservers.environment import full_environment
 from localservers.home import CHECKOUT, Home
+from localservers.kafka import Kafka
 from localservers.postgres import DATABASE, KINDS, Postgres
 from localservers.processes import GENTLY, Children, stop
 
 # What each tier leaves out.
 MARKERS = {"quick": "not full and not soak", "full": "not soak", "soak": "soak"}
+# Those that must have a Kafka where it can be had.
+WITH_KAFKA = ("full", "soak")
 SPINE = "tests/test_spine.py"
 NO_TESTS_COLLECTED = 5
 PYTHON = sys.executable
@@ -79,16 +82,26 @@ class Checks:
         sys.stdout.write(f"--- {name}: {seconds:.1f} s\n")
         self.report.add(name, seconds, 0 if code in fine else code)
 
+    @property
+    def kafka(self) -> Kafka:
+        """Of this run alone; its jars outlive it."""
+        return Kafka(self.scratch, tied=True, jars=Kafka(self.home).jar_directory)
+
     def environment(self, kind: str) -> dict[str, str]:
-        """The server of that kind, started, and the variables to meet it; caches outlive the run."""
+        """PostgreSQL of that kind, started, and the variables to meet it and Kafka; caches outlive us."""
         server = Postgres(kind, self.scratch, scratch=True)
         server.up()
         caches = {
             "RUFF_CACHE_DIR": str(self.home.directory("cache", "ruff")),
             "MYPY_CACHE_DIR": str(self.home.directory("cache", "mypy")),
             "HYPOTHESIS_STORAGE_DIRECTORY": str(self.home.directory("cache", "hypothesis")),
+            "TOM_KAFKA_JARS": str(self.kafka.jar_directory),
         }
-        return full_environment(server, database=DATABASE) | caches
+        env = full_environment(server, database=DATABASE) | caches
+        if self.kafka.pid is None:
+            # The caller's may be a campaign's.
+            env.pop("KAFKA_SERVER", None)
+        return env
 
     def pytest(self, *arguments: str) -> list[str]:
         """The command line of pytest with its cache below our home."""
@@ -110,6 +123,8 @@ def run_tests(arguments: Sequence[str], *, home: Home) -> int:
         debian.install_postgres()
         if tier == "full":
             debian.install_chromium()
+    if tier in WITH_KAFKA and debian.can_install():
+        debian.install_for_kafka(Kafka(home).missing_packages())
     with scratch_home(home) as scratch:
         checks = Checks(home, scratch)
         try:
@@ -133,6 +148,7 @@ def _tier(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
 
 def _run(checks: Checks, tier: str | None, rest: list[str]) -> None:
     kind = os.environ.get("TOM_POSTGRES") or ("system" if debian.has_postgres() else "wheel")
+    _start_kafka(checks, needed=tier in WITH_KAFKA)
     env = checks.environment(kind)
     if tier is None:
         checks.step("pytest", checks.pytest(*rest), env)
@@ -158,6 +174,19 @@ def _left_out(tier: str, kind: str) -> list[str]:
     if tier == "full" and (missing := debian.missing_for_browser()):
         notes.append(f"browser tests (root on Debian installs {' and '.join(missing)})")
     return notes
+
+
+def _start_kafka(checks: Checks, *, needed: bool) -> None:
+    """Start Kafka where it can be had; a failure is for the notes, unless the tier cannot do without."""
+    if missing := checks.kafka.missing_packages():
+        checks.report.notes.append(f"Kafka tests (root on Debian installs {' and '.join(missing)})")
+        return
+    try:
+        checks.kafka.up()
+    except LocalServerError as error:
+        if needed:
+            raise
+        checks.report.notes.append(f"Kafka tests: {error}")
 
 
 def _run_linters(checks: Checks, env: Mapping[str, str]) -> None:
@@ -204,6 +233,7 @@ def _remove(scratch: Home) -> None:
         server = Postgres(kind, scratch)
         if server.data.exists():
             server.down()
+    Kafka(scratch).down()
     shutil.rmtree(scratch.path)
 
 

@@ -1,4 +1,4 @@
-"""Installing Debian's PostgreSQL as root, without letting it start a server on port 5432, and Chromium."""
+"""Installing what Debian has, as root: PostgreSQL, without a server on port 5432, Chromium, Java."""
 
 import os
 import re
@@ -17,6 +17,7 @@ EXTENSIONS = Path("/usr/share/postgresql")
 CLUSTERS = Path("/etc/postgresql")
 CLUSTER_SETTINGS = Path("/etc/postgresql-common/createcluster.d")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+WITHOUT = "; TOM_POSTGRES=wheel ./tom test does without"
 
 
 def can_install() -> bool:
@@ -51,12 +52,12 @@ def install_postgres() -> None:
     if not missing:
         return
     _say("apt-get update, to install what campaigns run on: Debian's PostgreSQL and q3c")
-    _apt_get("update", "-qq")
+    _apt_get("update", "-qq", hint=WITHOUT)
     version = _postgres_version()
     packages = [f"postgresql-{version}{part}" for part in missing]
     _say(f"apt-get install {' '.join(packages)} (no server of the system's is started)")
     with _no_main_cluster():
-        _install(packages)
+        _install(packages, hint=WITHOUT)
 
 
 def chromium() -> str | None:
@@ -82,11 +83,26 @@ def install_chromium() -> None:
     if not missing:
         return
     _say("apt-get update, to install what the browser tests drive: Debian's Chromium")
-    _apt_get("update", "-qq")
+    _apt_get("update", "-qq", hint=WITHOUT)
     if not _apt_shows("chromium"):
         _say("apt knows no package chromium")
         return
     _say(f"apt-get install {' '.join(missing)}")
+    _install(missing, hint=WITHOUT)
+
+
+def install_for_kafka(missing: list[str]) -> None:
+    """Install these packages, and say so.
+
+    Raises
+    ------
+    LocalServerError
+        Where apt-get fails.
+    """
+    if not missing:
+        return
+    _say(f"apt-get install {' '.join(missing)}, for Apache Kafka")
+    _apt_get("update", "-qq")
     _install(missing)
 
 
@@ -122,20 +138,18 @@ def _apt_shows(package: str) -> str:
     return shown.stdout
 
 
-def _install(packages: list[str]) -> None:
+def _install(packages: list[str], *, hint: str = "") -> None:
     # An upgrade would change programs under servers that run from them, which are not ours to disturb.
-    _apt_get("install", "-y", "-qq", "--no-install-recommends", "--no-upgrade", *packages)
+    _apt_get("install", "-y", "-qq", "--no-install-recommends", "--no-upgrade", *packages, hint=hint)
 
 
-def _apt_get(*arguments: str) -> None:
+def _apt_get(*arguments: str, hint: str = "") -> None:
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     # Its errors are worth reading, its progress is not.
     quiet = subprocess.DEVNULL
     done = subprocess.run(["apt-get", *arguments], env=env, stdin=quiet, stdout=quiet, check=False)
     if done.returncode != 0:
-        raise LocalServerError(
-            f"apt-get {' '.join(arguments)} failed; TOM_POSTGRES=wheel ./tom test does without."
-        )
+        raise LocalServerError(f"apt-get {' '.join(arguments)} failed{hint}.")
 
 
 def _say(what: str) -> None:

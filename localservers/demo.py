@@ -5,13 +5,16 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
 from localservers import LocalServerError, nights
+from localservers.answering import Brokers, brokers_of
 from localservers.home import CHECKOUT
+from localservers.kafka import Kafka
 from localservers.postgres import Postgres
 from localservers.processes import GENTLY, Children
 from localservers.run import DATABASE, Command, Demo
@@ -48,7 +51,7 @@ SELECT diaobject_id
 FAREWELL = """
   The TOM            {url}
   user, password     root, testing
-  one good object    {url}{page}
+  one good object    {url}{page}{brokers}
 
   In a notebook or {python}, started in {checkout}:
     from tom_client import TomClient
@@ -60,17 +63,19 @@ FAREWELL = """
     tom.post("elasticc2/gethottransients", json={{"detected_in_last_days": 7}}).json()
     DB_NAME={database} ./tom manage shell    in a second terminal, or any other command of manage.py
 
-  Ctrl-C stops the web server{and_postgres}; the data stay below {home}, and the next demo goes on from there.
+  Ctrl-C stops the web server{and_servers}; the data stay below {home}, and the next demo goes on from there.
 """
 
 
-def run_demo(server: Postgres, *, objects: int | None = None) -> int:
+def run_demo(server: Postgres, *, objects: int | None = None, kafka: bool = False) -> int:
     """Show the TOM until Ctrl-C; the exit code.
 
     Parameters
     ----------
     objects
         Size of the simulated sky; None: as large as the one that is there.
+    kafka
+        Whether alerts and answers travel through Kafka.
 
     Raises
     ------
@@ -86,13 +91,14 @@ def run_demo(server: Postgres, *, objects: int | None = None) -> int:
         except BlockingIOError:
             where = address.read_text() if address.exists() else "still starting"
             raise LocalServerError(f"a demo already runs below {home.path}: {where}") from None
-        return _run(Demo(server, Children(home.directory("demo", "children"))), address, objects)
+        demo = Demo(server, Children(home.directory("demo", "children")))
+        return _run(demo, address, partial(_show, demo, address, objects=objects, through_kafka=kafka))
 
 
-def _run(demo: Demo, address: Path, objects: int | None) -> int:
+def _run(demo: Demo, address: Path, show: Callable[[], None]) -> int:
     try:
         with _all_stopped_at_the_end(demo, address):
-            _show(demo, address, objects)
+            show()
     except KeyboardInterrupt:
         demo.progress.say("stopped")
     return 0
@@ -100,7 +106,7 @@ def _run(demo: Demo, address: Path, objects: int | None) -> int:
 
 @contextmanager
 def _all_stopped_at_the_end(demo: Demo, address: Path) -> Iterator[None]:
-    """Stop what this run, or one killed before it, started; never a PostgreSQL that ran already."""
+    """Stop what this run, or one killed before it, started; never a server that ran already."""
     demo.children.stop_all()
     try:
         yield
@@ -111,15 +117,17 @@ def _all_stopped_at_the_end(demo: Demo, address: Path) -> Iterator[None]:
         address.unlink(missing_ok=True)
         demo.progress.say("\nstopping ...")
         demo.children.stop_all(signals=QUICKLY)
-        if _is_claimed(demo.server):
-            demo.server.claim.unlink()
-            demo.server.down()
+        for server in (Kafka(demo.home), demo.server):
+            if is_claimed(server):
+                server.claim.unlink()
+                server.down()
 
 
-def _show(demo: Demo, address: Path, objects: int | None) -> None:
+def _show(demo: Demo, address: Path, *, objects: int | None, through_kafka: bool) -> None:
     logs = demo.home.directory("logs") / "demo-*.log"
     demo.progress.say(f"Below {demo.home.path}; what its commands say is in {logs}")
     _start_postgres(demo)
+    kafka = _start_kafka(demo) if through_kafka else None
     state = State.of(demo, objects=objects)
     survey = simulation(demo, state)
     if not state.answered or demo.wait("tables are up to date?", demo.manage("migrate", "--check")) != 0:
@@ -128,10 +136,12 @@ def _show(demo: Demo, address: Path, objects: int | None) -> None:
     load(demo, state, survey)
     port, web = start_web(demo)
     address.write_text(url(port))
-    _answer_alerts(demo, state, port)
+    brokers = brokers_of(demo, state, kafka=kafka, url=url(port))
+    brokers.catch_up()
+    _answer_alerts(demo, state, brokers, url(port))
     nights.finish_what_was_begun(demo)
-    demo.progress.say(farewell(demo, port, state.good_object) + nights.outlook(demo))
-    nights.go_on(demo, url=url(port), web=web)
+    demo.progress.say(farewell(demo, port, state.good_object, brokers) + nights.outlook(demo))
+    nights.go_on(demo, brokers=brokers, web=web)
     raise LocalServerError(f"the web server ended with code {web.process.wait()}:\n{web.tail()}")
 
 
@@ -144,7 +154,18 @@ def _start_postgres(demo: Demo) -> None:
             server.claim.write_text(str(server.pid))
 
 
-def _is_claimed(server: Postgres) -> bool:
+def _start_kafka(demo: Demo) -> Kafka:
+    kafka = Kafka(demo.home, tied=True)
+    with demo.progress.step(f"Kafka {kafka.version}"):
+        if kafka.pid is None:
+            kafka.claim.write_text(STARTING)
+        if kafka.up():
+            kafka.claim.write_text(str(kafka.pid))
+    return kafka
+
+
+def is_claimed(server: Postgres | Kafka) -> bool:
+    """Whether a demo started the server, and stops it."""
     return server.claim.exists() and server.claim.read_text() in (STARTING, str(server.pid))
 
 
@@ -170,24 +191,22 @@ def answers(port: int) -> bool:
         return False
 
 
-def _answer_alerts(demo: Demo, state: State, port: int) -> None:
+def _answer_alerts(demo: Demo, state: State, brokers: Brokers, address: str) -> None:
     """Two brokers' answers to the season's alerts; a first part soon, to have something to look at."""
     if state.answered:
         return
     demo.run("clock follows the alerts", "campaign", "elasticc2", "--clock", "sent")
-    _answer_through(
-        demo, demo.query(FIRST_PART.format(share=FIRST_SHARE, alerts=FIRST_ALERTS, noon=state.noon)), port
-    )
+    first_part = FIRST_PART.format(share=FIRST_SHARE, alerts=FIRST_ALERTS, noon=state.noon)
+    _answer_through(demo, demo.query(first_part), brokers)
     if first := good_object(demo):
-        demo.progress.say(f"  first light curve: {url(port)}{object_page(first)} (root, testing)")
-    _answer_through(demo, str(state.noon), port)
+        demo.progress.say(f"  first light curve: {address}{object_page(first)} (root, testing)")
+    _answer_through(demo, str(state.noon), brokers)
     state.good_object, state.answered = good_object(demo), True
     state.save(demo)
 
 
-def _answer_through(demo: Demo, day: str, port: int) -> None:
-    what = f"brokers answer alerts through MJD {day}"
-    demo.run(what, "fakebroker", "--rest", url(port).rstrip("/"), "--through-day", day)
+def _answer_through(demo: Demo, day: str, brokers: Brokers) -> None:
+    brokers.answer(through=day)
     demo.run("light curves of what they saw", "update_elasticc2_sources")
 
 
@@ -201,8 +220,9 @@ def object_page(objectid: str) -> str:
     return f"elasticc2/object/{objectid}"
 
 
-def farewell(demo: Demo, port: int, objectid: str) -> str:
+def farewell(demo: Demo, port: int, objectid: str, brokers: Brokers) -> str:
     """What there is to see, and how."""
+    ours: dict[str, Postgres | Kafka] = {"PostgreSQL": demo.server, "Kafka": Kafka(demo.home)}
     return FAREWELL.format(
         url=url(port),
         bare_url=url(port).rstrip("/"),
@@ -211,7 +231,8 @@ def farewell(demo: Demo, port: int, objectid: str) -> str:
         python=sys.executable,
         checkout=CHECKOUT,
         database=DATABASE,
-        and_postgres=" and PostgreSQL" if _is_claimed(demo.server) else "",
+        brokers=brokers.described,
+        and_servers="".join(f" and {name}" for name, server in ours.items() if is_claimed(server)),
         home=demo.home.path,
     )
 

@@ -1,4 +1,4 @@
-"""The variables under which manage.py, psql and pg_restore meet the private database."""
+"""The variables under which manage.py, psql and pg_restore meet the private servers."""
 
 import os
 import re
@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from localservers import LocalServerError
-from localservers.home import DJANGO_SECRETS
+from localservers.home import DJANGO_SECRETS, Home
+from localservers.kafka import Kafka
 from localservers.postgres import DATABASE, HOST, USER, Postgres
 
 
@@ -30,7 +31,14 @@ def settings(server: Postgres, *, database: str | None = None) -> dict[str, str]
         "TOM_HOME": str(home.path),
         "TOM_POSTGRES": server.kind,
         "PATH": search_path(os.environ.get("PATH", os.defpath), first=(venv_programs(), server.bin)),
+        **kafka_settings(home),
     }
+
+
+def kafka_settings(home: Home) -> dict[str, str]:
+    """Where the home's Kafka is, while it runs."""
+    kafka = Kafka(home)
+    return {"KAFKA_SERVER": kafka.server} if kafka.pid is not None else {}
 
 
 def full_environment(server: Postgres, *, database: str | None = None) -> dict[str, str]:

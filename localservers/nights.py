@@ -8,6 +8,7 @@ import subprocess
 import time
 
 from localservers import LocalServerError
+from localservers.answering import Brokers
 from localservers.run import Command, Demo
 from localservers.survey import start_over
 
@@ -67,7 +68,7 @@ def finish_what_was_begun(demo: Demo) -> None:
         demo.run("light curves of what they saw", "update_elasticc2_sources")
 
 
-def go_on(demo: Demo, *, url: str, web: Command) -> None:
+def go_on(demo: Demo, *, brokers: Brokers, web: Command) -> None:
     """Let a night pass every minute until the web server ends; a failed one is tried again."""
     night = ""
     while True:
@@ -76,7 +77,7 @@ def go_on(demo: Demo, *, url: str, web: Command) -> None:
             night = night or next_night(demo)
             if not night:
                 break
-            demo.progress.say(f"  night of MJD {night}: {passed(demo, night, url=url)}")
+            demo.progress.say(f"  night of MJD {night}: {passed(demo, night, brokers=brokers)}")
             night = ""
         except (LocalServerError, OSError) as error:
             demo.progress.say(f"  night of MJD {night or '?'} failed, the next minute tries again: {error}")
@@ -86,9 +87,9 @@ def go_on(demo: Demo, *, url: str, web: Command) -> None:
     web.process.wait()
 
 
-def passed(demo: Demo, night: str, *, url: str) -> str:
+def passed(demo: Demo, night: str, *, brokers: Brokers) -> str:
     """The night's alerts answered and revealed; what it brought."""
-    demo.run_silently("fakebroker", "--rest", url.rstrip("/"), "--through-day", str(int(night) + 0.5))
+    brokers.answer_silently(through=str(int(night) + 0.5))
     demo.run_silently("update_elasticc2_sources")
     return demo.query(SEEN.format(night=night, days=HOT_DAYS))
 

@@ -2,10 +2,12 @@
 
 import contextlib
 import os
+import re
+import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -20,6 +22,30 @@ def start_apart(
     return subprocess.Popen(
         argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=dict(env), cwd=cwd, start_new_session=True
     )
+
+
+def tied(argv: Sequence[str]) -> list[str]:
+    """The command so that it is killed with the thread that starts it, even if that is killed with -9.
+
+    It stays as it is where the system has no such signal (prctl(2), PR_SET_PDEATHSIG).
+    """
+    if not _knows_parents_death():
+        return list(argv)
+    # A parent that died before the signal was asked for would never send it.
+    with_parent_only = 'test "$PPID" = "$0" && exec "$@"'
+    return ["setpriv", "--pdeathsig", "KILL", "sh", "-c", with_parent_only, str(os.getpid()), *argv]
+
+
+def _knows_parents_death() -> bool:
+    if shutil.which("setpriv") is None:
+        return False
+    test = ["setpriv", "--pdeathsig", "KILL", "true"]
+    return subprocess.run(test, capture_output=True, check=False).returncode == 0
+
+
+def find(pattern: re.Pattern[str]) -> int | None:
+    """The process whose whole command line, arguments with a blank between, matches; None: there is none."""
+    return next((pid for pid, line in _command_lines() if pattern.fullmatch(line)), None)
 
 
 def is_alive(pid: int) -> bool:
@@ -91,6 +117,18 @@ class Children:
             if is_alive(pid) and birth(pid) == record.read_text():
                 stop(pid, signals=signals)
             self.forget(pid)
+
+
+def _command_lines() -> Iterator[tuple[int, str]]:
+    """Every process with its arguments; a zombie has none."""
+    if Path("/proc/self/stat").exists():
+        for directory in Path("/proc").glob("[0-9]*"):
+            yield int(directory.name), _from_proc(directory, "args")
+        return
+    listed = subprocess.run(["ps", "-axww", "-o", "pid=,args="], capture_output=True, text=True, check=False)
+    for line in listed.stdout.splitlines():
+        pid, _, args = line.strip().partition(" ")
+        yield int(pid), args.strip()
 
 
 def _ps(pid: int, column: str) -> str:

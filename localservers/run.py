@@ -12,7 +12,7 @@ from localservers import LocalServerError
 from localservers.environment import full_environment
 from localservers.home import CHECKOUT, Home
 from localservers.postgres import Postgres
-from localservers.processes import Children
+from localservers.processes import Children, tied
 from localservers.progress import Progress
 
 DATABASE = "tom_demo"
@@ -49,7 +49,7 @@ class Demo:
         log = self.home.directory("logs") / f"demo-{name}.log"
         env = full_environment(self.server, database=DATABASE) | {"PYTHONUNBUFFERED": "1"} | environment
         with log.open("wb") as file:
-            return Command(self.children.start(argv, log=file, env=env, cwd=CHECKOUT), log)
+            return Command(self.children.start(tied(argv), log=file, env=env, cwd=CHECKOUT), log)
 
     def manage(self, command: str, *arguments: str) -> Command:
         """Start a command of manage.py."""

@@ -33,6 +33,8 @@ class State:
     loaded: bool = False
     answered: bool = False
     good_object: str = ""
+    # What the names of its Kafka topics end with; None: it has none.
+    topic_suffix: str | None = None
 
     @classmethod
     def of(cls, demo: Demo, *, objects: int | None = None) -> "State":

@@ -1,5 +1,6 @@
 """The test run's own servers."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -7,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from localservers import debian
-from localservers.checks import Report, _left_out, _tier, scratch_home
+from localservers import LocalServerError, debian
+from localservers.checks import Checks, Report, _left_out, _start_kafka, _tier, scratch_home
 from localservers.home import CHECKOUT, Home
+from localservers.kafka import Kafka
 from localservers.postgres import Postgres
+from localservers.processes import is_alive
 from tests.localservers.conftest import outer_environment
 
 KILLED_RUN = """
@@ -60,6 +63,71 @@ def test_nothing_is_left_out_where_all_is_there(monkeypatch, tmp_path):
     monkeypatch.setattr(debian, "find_library", lambda name: f"lib{name}.so.1")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert _left_out("full", "system") == []
+
+
+@pytest.fixture
+def checks(home):
+    """A run's beginning."""
+    with scratch_home(home) as scratch:
+        yield Checks(home, scratch)
+
+
+@pytest.fixture
+def system(monkeypatch, tmp_path):
+    """Puts programs first on the path of a system that has Kafka's jars nowhere."""
+    directory = tmp_path / "bin"
+    directory.mkdir()
+    monkeypatch.delenv("TOM_KAFKA_JARS", raising=False)
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", str(directory), prepend=os.pathsep)
+
+    def put(name, script):
+        (directory / name).write_text(f"#!/bin/sh\n{script}\n")
+        (directory / name).chmod(0o755)
+
+    return put
+
+
+@pytest.mark.parametrize("needed", [True, False])
+def test_kafkas_tests_are_left_out_where_there_is_no_java(checks, system, monkeypatch, needed):
+    system("java", "exit 127")
+    system("mvn", "")
+    _start_kafka(checks, needed=needed)
+    assert checks.report.notes == ["Kafka tests (root on Debian installs default-jre-headless)"]
+
+
+def test_a_kafka_that_cannot_be_had_ends_those_tiers_only_that_need_it(checks, system):
+    system("java", """echo 'openjdk version "17.0.1"' >&2""")
+    system("mvn", "echo offline; exit 1")
+    _start_kafka(checks, needed=False)
+    (note,) = checks.report.notes
+    assert "offline" in note
+    with pytest.raises(LocalServerError, match="offline"):
+        _start_kafka(checks, needed=True)
+
+
+@pytest.mark.full
+def test_a_run_has_a_kafka_of_its_own_and_leaves_none(home, kafka_jars, monkeypatch):
+    monkeypatch.setenv("TOM_KAFKA_JARS", str(kafka_jars))
+    monkeypatch.setenv("KAFKA_SERVER", "campaign:9092")
+    with scratch_home(home) as scratch:
+        checks = Checks(home, scratch)
+        assert "KAFKA_SERVER" not in checks.environment("wheel")
+        _start_kafka(checks, needed=True)
+        assert checks.environment("wheel")["KAFKA_SERVER"] == checks.kafka.server
+        pid = checks.kafka.pid
+        assert pid is not None
+    assert not is_alive(pid)
+    assert list((home.path / "test").iterdir()) == []
+
+
+@pytest.mark.full
+def test_the_next_run_stops_the_kafka_of_a_killed_one(home, kafka_jars):
+    left = Kafka(Home(home.directory("test", "run-killed")), jars=kafka_jars)
+    left.up()
+    with scratch_home(home):
+        assert left.pid is None
+        assert not left.home.path.exists()
 
 
 def test_a_run_leaves_no_servers_and_no_files(home):

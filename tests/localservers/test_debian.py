@@ -2,7 +2,7 @@
 
 import pytest
 
-from localservers import debian
+from localservers import LocalServerError, debian
 
 
 @pytest.fixture
@@ -91,6 +91,27 @@ def test_a_library_that_the_driver_lacks_is_installed_too(apt, monkeypatch):
     monkeypatch.setattr(debian, "find_library", lambda name: None)
     debian.install_chromium()
     assert asked(apt).splitlines()[1].endswith(" libatomic1")
+
+
+def test_what_kafka_lacks_is_installed_and_said_in_one_line(apt, capsys):
+    debian.install_for_kafka(["default-jre-headless", "maven"])
+    packages = "default-jre-headless maven"
+    assert asked(apt).splitlines() == [
+        "update -qq",
+        f"install -y -qq --no-install-recommends --no-upgrade {packages}",
+    ]
+    assert capsys.readouterr().out == f"tom: apt-get install {packages}, for Apache Kafka\n"
+
+
+def test_where_kafka_lacks_nothing_apt_is_not_asked(apt):
+    debian.install_for_kafka([])
+    assert asked(apt) == ""
+
+
+def test_an_apt_that_fails_is_named_with_its_arguments(apt):
+    program(apt / "bin" / "apt-get", "exit 100")
+    with pytest.raises(LocalServerError, match=r"^apt-get update -qq failed\.$"):
+        debian.install_for_kafka(["maven"])
 
 
 def test_a_system_whose_apt_knows_no_chromium_goes_without(apt, capsys):

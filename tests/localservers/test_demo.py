@@ -12,9 +12,13 @@ from pathlib import Path
 import pytest
 
 from localservers.home import CHECKOUT, Home
+from localservers.kafka import Kafka
 from localservers.postgres import Postgres
 from tests.localservers.conftest import outer_environment
 from tom_client import TomClient
+
+SENT = "SELECT count(*) FROM elasticc2_ppdbalert WHERE alertsenttimestamp IS NOT NULL"
+ANSWERS = "SELECT count(*) FROM elasticc2_brokermessage"
 
 
 def log_of(home: Home) -> Path:
@@ -22,12 +26,14 @@ def log_of(home: Home) -> Path:
 
 
 @contextmanager
-def running_demo(home: Home) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[str], str]]]:
+def running_demo(
+    home: Home, *arguments: str
+) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[str], str]]]:
     """A demo, and how to wait until what it says matches."""
     log = log_of(home)
     with log.open("wb") as file:
         demo = subprocess.Popen(
-            [sys.executable, "-m", "localservers", "demo"],
+            [sys.executable, "-m", "localservers", "demo", *arguments],
             cwd=CHECKOUT,
             env=outer_environment(home),
             stdout=file,
@@ -81,6 +87,27 @@ def test_a_newcomer_sees_a_light_curve_and_a_second_run_goes_on_from_there(home,
     assert refused.returncode == 1
     assert "has a sky of 500 objects, not 700" in refused.stderr
     assert Postgres("wheel", home).is_ready()
+
+
+@pytest.mark.full
+def test_a_demo_through_kafka_goes_on_where_it_was_stopped_and_leaves_no_kafka(home, kafka_jars, monkeypatch):
+    monkeypatch.setenv("TOM_KAFKA_JARS", str(kafka_jars))
+    kafka, postgres = Kafka(home), Postgres("wheel", home)
+    with running_demo(home, "--kafka", "--objects", "40") as (demo, wait_for):
+        wait_for("first light curve: (.*) [(]root, testing[)]")
+        assert kafka.is_ready()
+    assert demo.returncode == 0
+    assert kafka.pid is None
+
+    with running_demo(home, "--kafka") as (demo, wait_for):
+        wait_for("(night of MJD .*: .* alerts, .* new objects; .* hot)")
+        assert f"Kafka              {kafka.server}: alerts-wfd, " in log_of(home).read_text()
+        sent, answers = (int(postgres.query(sql, database="tom_demo")) for sql in (SENT, ANSWERS))
+        assert sent > 0
+        assert answers >= 2 * sent
+    assert demo.returncode == 0
+    assert kafka.pid is None
+    assert not postgres.is_ready()
 
 
 @pytest.mark.parametrize("objects", ["9", "-500", "many", "1e3"])

@@ -1,5 +1,6 @@
 """The door's words and exit codes."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from localservers.home import CHECKOUT
+from localservers.kafka import Kafka
 from tests.localservers.conftest import outer_environment
 
 
@@ -66,6 +68,46 @@ def test_a_callers_database_name_is_honoured(door):
     door("servers", "up")
     env = exported(door("servers", "env", DB_NAME="other").stdout)
     assert env["DB_NAME"] == env["PGDATABASE"] == "other"
+
+
+@pytest.mark.full
+def test_kafka_joins_what_runs_and_goes_with_it(door, home, kafka_jars):
+    jars = {"TOM_KAFKA_JARS": str(kafka_jars)}
+    door("servers", "up")
+    assert "KAFKA_SERVER" not in exported(door("servers", "env").stdout)
+
+    up = door("servers", "up", "--kafka", **jars)
+    assert up.returncode == 0, up.stderr
+    postgres, kafka = up.stdout.splitlines()
+    assert postgres.startswith("running: PostgreSQL 18")
+    assert re.fullmatch(
+        r"started: Kafka 4\S+ on 127[.]0[.]0[.]1:\d+, pid \d+, data in .*, ready after \d+[.]\d s", kafka
+    )
+    server = Kafka(home).server
+    assert f" on {server}, " in kafka
+
+    again = door("servers", "up", "--kafka", **jars)
+    assert [line.split(":")[0] for line in again.stdout.splitlines()] == ["running", "running"]
+    assert f"Kafka 4.2.0 on {server}, " in door("servers", "status").stdout
+    assert exported(door("servers", "env").stdout)["KAFKA_SERVER"] == server
+    seen = door("manage", "shell", "--command", "import os; print(os.environ['KAFKA_SERVER'])")
+    assert server in seen.stdout
+
+    assert door("servers", "down").stdout.splitlines() == ["stopped: Kafka", "stopped: PostgreSQL (wheel)"]
+    assert not Kafka(home).is_ready()
+
+
+def test_what_kafka_needs_is_said_where_it_is_missing(door, tmp_path):
+    refused = door("servers", "up", "--kafka", PATH=str(tmp_path), JAVA_HOME="", TOM_KAFKA_JARS="")
+    assert refused.returncode == 1
+    assert "On Debian: apt-get install default-jre-headless maven" in refused.stderr
+
+
+@pytest.mark.parametrize("what", ["down", "status", "env"])
+def test_kafka_is_asked_for_by_up_only(door, what):
+    refused = door("servers", what, "--kafka")
+    assert refused.returncode == 2
+    assert "--kafka goes with servers up" in refused.stderr
 
 
 def test_a_caller_who_reads_our_output_sees_its_end(door, home):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from localservers import nights
+from localservers.answering import RestBrokers
 from localservers.demo import start_web
 from localservers.home import Home
 from localservers.postgres import Postgres
@@ -23,7 +24,7 @@ from localservers.survey import State, load, simulation
 pytestmark = pytest.mark.full
 
 OBJECTS = "SELECT count(*) FROM elasticc2_diaobject"
-NOWHERE = "http://127.0.0.1:1/"
+NOWHERE = "http://127.0.0.1:1"
 
 
 class Listener(io.StringIO):
@@ -49,11 +50,16 @@ class Playing:
     demo: Demo
     url: str
 
+    @property
+    def brokers(self) -> RestBrokers:
+        return RestBrokers(self.demo, self.url)
+
     def go_on(self, *, times: int = 1, url: str = "") -> str:
         """What is said until the web server ends, which is after so many sayings."""
         said = Listener(times)
         demo = Demo(self.demo.server, self.demo.children, Progress(said))
-        nights.go_on(demo, url=url or self.url, web=Command(said.web, demo.home.path / "no.log"))
+        brokers = RestBrokers(demo, url or self.url)
+        nights.go_on(demo, brokers=brokers, web=Command(said.web, demo.home.path / "no.log"))
         assert said.web.poll() is not None
         return said.getvalue()
 
@@ -90,7 +96,9 @@ def test_a_night_goes_from_noon_to_noon_and_says_what_it_brought(playing):
     left = int(playing.demo.query(nights.LEFT))
     alerts = playing.unsent(f"{night} + 0.5")
     assert alerts > 0
-    assert nights.passed(playing.demo, night, url=playing.url).startswith(f"{alerts} alerts, 1 new objects; ")
+    assert nights.passed(playing.demo, night, brokers=playing.brokers).startswith(
+        f"{alerts} alerts, 1 new objects; "
+    )
     assert playing.unsent(f"{night} + 0.5") == 0
     assert int(nights.next_night(playing.demo)) > int(night)
     assert int(playing.demo.query(nights.LEFT)) == left - 1
@@ -100,7 +108,7 @@ def test_a_night_goes_from_noon_to_noon_and_says_what_it_brought(playing):
 def test_new_objects_are_those_first_seen_in_that_night(playing):
     for _ in range(3):
         before = int(playing.demo.query(OBJECTS))
-        said = nights.passed(playing.demo, nights.next_night(playing.demo), url=playing.url)
+        said = nights.passed(playing.demo, nights.next_night(playing.demo), brokers=playing.brokers)
         assert f" alerts, {int(playing.demo.query(OBJECTS)) - before} new objects; " in said
 
 
@@ -124,7 +132,7 @@ def test_one_night_passes_a_minute_until_the_web_server_ends(playing):
 
 def test_a_night_that_was_answered_only_is_revealed_by_the_next_run(playing):
     night = nights.next_night(playing.demo)
-    playing.demo.run_silently("fakebroker", "--rest", playing.url.rstrip("/"), "--through-day", night + ".5")
+    playing.brokers.answer_silently(through=night + ".5")
     assert playing.demo.query(nights.UNREVEALED) != "0"
     nights.finish_what_was_begun(playing.demo)
     assert playing.demo.query(nights.UNREVEALED) == "0"
