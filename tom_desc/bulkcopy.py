@@ -6,7 +6,7 @@ list of str or None, a :class:`Lists` for an array column, or None for a column 
 
 import io
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
@@ -14,15 +14,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tom_desc.rowbytes import Cells, constant, join, of_numbers, of_strings, side_by_side
+from tom_desc import rowbytes
+from tom_desc.rowbytes import (
+    Cells,
+    Runs,
+    constant,
+    join,
+    lengths_of,
+    of_bytes,
+    of_numbers,
+    of_strings,
+    total_lengths,
+)
 
 SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 END = b"\xff\xff"
 LENGTH = struct.Struct(">i")
 NULL = np.frombuffer(b"\xff\xff\xff\xff", np.uint8)
 POSTGRES_EPOCH_US = 946_684_800_000_000
-# Rows encoded at a time: bounds memory at some 10 MB a piece.
+# What is encoded at a time, rows and values of lists: bounds memory at some 10 MB a piece.
 ROWS_AT_ONCE = 50_000
+VALUES_AT_ONCE = 500_000
+# Bytes that are handed to psycopg2 at a time.
+READ_AT_ONCE = 100_000
 
 NUMBERS = {
     "bigint": ">i8",
@@ -54,10 +68,17 @@ class Lists:
         return Lists(self.values[first:last], self.counts[start:stop])
 
     def take(self, rows: NDArray[np.int64]) -> "Lists":
-        """The lists of some rows, which must be in ascending order."""
-        chosen = np.zeros(len(self), bool)
-        chosen[rows] = True
-        return Lists(self.values[np.repeat(chosen, self.counts)], self.counts[rows])
+        """The lists of some rows, in any order."""
+        data = np.ascontiguousarray(self.values).view(np.uint8)
+        taken = Runs(data, self.counts * self.values.itemsize).take(rows)
+        return Lists(taken.data.view(self.values.dtype), self.counts[rows])
+
+    @classmethod
+    def joined(cls, parts: Sequence["Lists"]) -> "Lists":
+        """The rows of several, of at least one."""
+        return cls(
+            np.concatenate([part.values for part in parts]), np.concatenate([part.counts for part in parts])
+        )
 
 
 Buffer = bytes | memoryview
@@ -94,17 +115,48 @@ def copy_in(cursor: Any, table: str, columns: Mapping[str, Column], *, like: str
     types = column_types(cursor, like or table)
     names = ", ".join(f'"{name}"' for name in columns)
     rows = row_count(columns)
-    stream = io.BytesIO()
-    stream.write(SIGNATURE)
-    for start in range(0, rows, ROWS_AT_ONCE):
-        stop = min(start + ROWS_AT_ONCE, rows)
-        stream.write(encode({name: part(c, start, stop) for name, c in columns.items()}, types, stop - start))
-    stream.write(END)
-    stream.seek(0)
+    stream = Stream(encoded(columns, types, rows))
     # Django translates the errors of its own calls only.
     with cursor.db.wrap_database_errors:
-        cursor.copy_expert(f"COPY {table} ({names}) FROM STDIN (FORMAT binary)", stream)
+        cursor.copy_expert(f"COPY {table} ({names}) FROM STDIN (FORMAT binary)", stream, READ_AT_ONCE)
     return rows
+
+
+class Stream:
+    """A file to be read, of pieces that are made when they are needed; the first is made at once."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self.pieces = pieces
+        self.rest = memoryview(next(pieces))
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, empty at the end."""
+        while not self.rest and (piece := next(self.pieces, None)) is not None:
+            self.rest = memoryview(piece)
+        data, self.rest = self.rest[:size], self.rest[size:]
+        return bytes(data)
+
+
+def encoded(columns: Mapping[str, Column], types: Mapping[str, str], rows: int) -> Iterator[bytes]:
+    """The rows in binary COPY form, some at a time."""
+    starts = cuts(columns, rows)
+    for start, stop in zip(starts, [*starts[1:], rows], strict=True):
+        some = {name: part(column, start, stop) for name, column in columns.items()}
+        yield (b"" if start else SIGNATURE) + encode(some, types, stop - start)
+    yield END
+
+
+def cuts(columns: Mapping[str, Column], rows: int) -> list[int]:
+    """The rows at which pieces begin, so that each has few rows and short lists, or little beside a long one.
+
+    No rows are one piece.
+    """
+    values = np.zeros(rows, np.int64)
+    for column in columns.values():
+        if isinstance(column, Lists):
+            values += column.counts
+    pieces = np.cumsum(values) // VALUES_AT_ONCE + np.arange(rows) // ROWS_AT_ONCE
+    return [0, *(np.flatnonzero(np.diff(pieces)) + 1).tolist()]
 
 
 def stage(cursor: Any, table: str, columns: Mapping[str, Column]) -> str:
@@ -180,25 +232,27 @@ def part(column: Column, start: int, stop: int) -> Column:
 
 def encode(columns: Mapping[str, Column], types: Mapping[str, str], rows: int) -> bytes:
     """The rows in binary COPY form, without signature and end."""
-    fields = [constant(len(columns).to_bytes(2, "big"), rows)]
-    fields += [encode_column(column, types[name], rows) for name, column in columns.items()]
+    fields: list[rowbytes.Column] = [constant(len(columns).to_bytes(2, "big"), rows)]
+    for name, column in columns.items():
+        fields += encode_column(column, types[name], rows)
     return join(fields).buffer
 
 
-def encode_column(column: Column, kind: str, rows: int) -> Cells:
+def encode_column(column: Column, kind: str, rows: int) -> list[rowbytes.Column]:
     """A column's fields, each with its four bytes of length; NULL is a length of -1 and nothing else."""
     if column is None:
-        return constant(NULL.tobytes(), rows)
+        return [constant(NULL.tobytes(), rows)]
     nulls, values = split_nulls(column)
-    cells = encode_values(values, kind)
-    width = cells.data.shape[1]
-    lengths = np.full(rows, width) if cells.lengths is None else cells.lengths
-    field = side_by_side([of_numbers(lengths, ">i4"), cells])
+    fields = encode_values(values, kind)
     if nulls is None:
-        return field
-    data = field.data.copy()
-    data[nulls, :4] = NULL
-    return Cells(data, np.where(nulls, 4, lengths + 4))
+        return [of_numbers(total_lengths(fields), ">i4"), *fields]
+    kept = [emptied(field, nulls) for field in fields]
+    return [of_numbers(np.where(nulls, -1, total_lengths(kept)), ">i4"), *kept]
+
+
+def emptied(field: rowbytes.Column, rows: NDArray[np.bool_]) -> rowbytes.Column:
+    """A column without the bytes of some rows; fields end to end have none for a NULL."""
+    return Cells(field.data, np.where(rows, 0, lengths_of(field))) if isinstance(field, Cells) else field
 
 
 def split_nulls(column: Any) -> tuple[NDArray[np.bool_] | None, Any]:
@@ -212,12 +266,11 @@ def split_nulls(column: Any) -> tuple[NDArray[np.bool_] | None, Any]:
     if isinstance(column, (np.ndarray, Lists)):
         return None, column
     mask = np.array([value is None for value in column], bool)
-    texts = np.array([(value or "").encode() for value in column], "S")
-    return (mask if mask.any() else None), texts
+    return (mask if mask.any() else None), [(value or "").encode() for value in column]
 
 
-def encode_values(values: Any, kind: str) -> Cells:
-    """A column's values without lengths.
+def encode_values(values: Any, kind: str) -> list[rowbytes.Column]:
+    """A column's values without lengths, in parts.
 
     Raises
     ------
@@ -225,31 +278,32 @@ def encode_values(values: Any, kind: str) -> Cells:
         For a type of column that nothing bulky is written to.
     """
     if kind in NUMBERS:
-        return of_numbers(values, NUMBERS[kind])
+        return [of_numbers(values, NUMBERS[kind])]
     if kind == "timestamp with time zone":
-        return of_numbers(values.astype("M8[us]").astype(np.int64) - POSTGRES_EPOCH_US, ">i8")
+        return [of_numbers(values.astype("M8[us]").astype(np.int64) - POSTGRES_EPOCH_US, ">i8")]
     if kind in ("text", "character varying"):
-        return of_strings(values)
+        return [of_strings(values) if isinstance(values, np.ndarray) else of_bytes(values)]
     if kind in ELEMENTS:
         return encode_lists(values, *ELEMENTS[kind])
     raise ValueError(f"no binary form for columns of type {kind}")
 
 
-def encode_lists(lists: Lists, element_oid: int, dtype: str) -> Cells:
+def encode_lists(lists: Lists, element_oid: int, dtype: str) -> list[rowbytes.Column]:
     """One-dimensional arrays without NULLs; an empty array has no dimension at all."""
     counts, rows = lists.counts, len(lists)
-    longest = int(counts.max(initial=0))
-    size = 4 + np.dtype(dtype).itemsize
     header = np.zeros((rows, 5), ">i4")
     header[:, 0] = counts > 0
     header[:, 2] = element_oid
     header[:, 3] = counts
     header[:, 4] = 1
-    elements = np.zeros((rows, longest, size), np.uint8)
-    elements[..., :4] = np.frombuffer((size - 4).to_bytes(4, "big"), np.uint8)
-    elements[np.arange(longest) < counts[:, None], 4:] = of_numbers(lists.values, dtype).data
-    data = np.concatenate([header.view(np.uint8).reshape(rows, 20), elements.reshape(rows, -1)], axis=1)
-    return Cells(data, np.where(counts > 0, 20 + counts * size, 12))
+    elements = np.empty(len(lists.values), [("length", ">i4"), ("value", dtype)])
+    elements["length"] = np.dtype(dtype).itemsize
+    elements["value"] = lists.values
+    size = elements.itemsize
+    return [
+        Cells(header.view(np.uint8).reshape(rows, 20), np.where(counts > 0, 20, 12)),
+        Runs(elements.view(np.uint8), counts * size),
+    ]
 
 
 def read(cursor: Any, query: str, dtype: Sequence[tuple[str, str]]) -> NDArray[Any]:

@@ -1,5 +1,6 @@
 """Columns go into PostgreSQL and come out again as they were."""
 
+import tracemalloc
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
@@ -97,9 +98,54 @@ def test_more_rows_than_are_encoded_at_once(cursor: Any, monkeypatch: pytest.Mon
     ]
 
 
-def test_lists_of_some_rows() -> None:
-    taken = Lists(np.array([1, 2, 3, 4, 5, 6]), np.array([1, 2, 0, 3])).take(np.array([1, 3]))
-    assert (taken.values.tolist(), taken.counts.tolist()) == ([2, 3, 4, 5, 6], [2, 3])
+def test_a_long_list_among_short_ones_takes_memory_for_itself_only(cursor: Any) -> None:
+    counts = np.full(5000, 20)
+    counts[2500] = 1_700_000
+    values = np.arange(counts.sum())
+    columns = {"smalls": Lists(values % 1000, counts), "narrows": Lists(values, counts)}
+    tracemalloc.start()
+    copy_in(cursor, "everything", columns)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # Rows as long as the longest would take 119 GB; this is 14 bytes a value, a few times.
+    assert most < 120_000_000
+    cursor.execute("SELECT cardinality(smalls), cardinality(narrows) FROM everything")
+    assert cursor.fetchall() == [(count, count) for count in counts.tolist()]
+
+
+@given(st.lists(st.integers(0, 30), max_size=30))
+def test_what_is_encoded_at_a_time_is_bounded(counts: list[int]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bulkcopy, "ROWS_AT_ONCE", 5)
+        patch.setattr(bulkcopy, "VALUES_AT_ONCE", 10)
+        lists = Lists(np.zeros(sum(counts)), np.array(counts, np.int64))
+        starts = bulkcopy.cuts({"some": lists, "other": None}, len(counts))
+    pieces = [piece.tolist() for piece in np.split(np.array(counts), starts[1:])]
+    assert [count for piece in pieces for count in piece] == counts
+    assert all(len(piece) <= 5 and sum(piece[1:]) < 10 for piece in pieces)
+
+
+LISTS = st.lists(st.lists(st.integers(0, 99), max_size=4), max_size=8)
+
+
+def lists_of(lists: list[list[int]]) -> Lists:
+    counts = np.array([len(values) for values in lists], np.int64)
+    return Lists(np.array([*chain.from_iterable(lists)], np.int16), counts)
+
+
+@given(LISTS, st.data())
+def test_lists_of_some_rows_in_any_order(lists: list[list[int]], data: st.DataObject) -> None:
+    rows = data.draw(st.lists(st.integers(0, len(lists) - 1), max_size=10)) if lists else []
+    taken = lists_of(lists).take(np.array(rows, int))
+    expected = lists_of([lists[row] for row in rows])
+    assert taken.values.tolist() == expected.values.tolist()
+    assert taken.counts.tolist() == expected.counts.tolist()
+    assert taken.values.dtype == np.int16
+
+
+def test_lists_of_several_parts() -> None:
+    joined = Lists.joined([lists_of([[1, 2], []]), lists_of([[3]])])
+    assert (joined.values.tolist(), joined.counts.tolist()) == ([1, 2, 3], [2, 0, 1])
 
 
 def test_a_null_is_not_read_as_a_number(cursor: Any) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tom_desc.rowbytes import constant, join, of_numbers, of_strings, side_by_side
+from tom_desc.rowbytes import constant, join, of_bytes, of_numbers, of_strings, side_by_side
 
 TEXTS = st.lists(st.binary(max_size=8).map(lambda b: b.replace(b"\0", b"x")), min_size=1, max_size=20)
 
@@ -28,6 +28,22 @@ def test_columns_laid_side_by_side_are_one_column(texts: list[bytes]) -> None:
     strings = of_strings(np.array(texts))
     pair = side_by_side([strings, constant(b"-", len(texts)), strings])
     assert join([pair, strings]).buffer == b"".join(text + b"-" + text + text for text in texts)
+
+
+@given(TEXTS)
+def test_fields_that_lie_end_to_end_are_a_column_too(texts: list[bytes]) -> None:
+    runs = of_bytes(texts)
+    rows = join([constant(b"<", len(texts)), runs, of_strings(np.array(texts)), runs])
+    assert [rows.slice(row, row + 1) for row in range(len(texts))] == [b"<" + text * 3 for text in texts]
+    assert join([side_by_side([runs, runs])]).buffer == b"".join(text * 2 for text in texts)
+
+
+@given(TEXTS, st.data())
+def test_some_of_the_fields_in_any_order(texts: list[bytes], data: st.DataObject) -> None:
+    rows = data.draw(st.lists(st.integers(0, len(texts) - 1), max_size=30))
+    taken = of_bytes(texts).take(np.array(rows, int))
+    assert taken.data.tobytes() == b"".join(texts[row] for row in rows)
+    assert taken.lengths.tolist() == [len(texts[row]) for row in rows]
 
 
 def test_rows_of_fixed_width_need_no_lengths() -> None:

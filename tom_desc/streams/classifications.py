@@ -4,7 +4,7 @@ Kafka and REST bring the same record; both check it here, a column at a time.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -19,13 +19,15 @@ Classifier = tuple[str, str | None, str, str | None]
 
 MAX_SMALLINT = 2**15 - 1
 MAX_FLOAT32 = float(np.finfo(np.float32).max)
-# The taxonomy has 42 classes; a batch takes as much memory as if each message had the most of all.
-MOST_CLASSES = 1000
+# PostgreSQL takes in fields of up to 1 GB, and an element of real[] is 8 bytes on its way there.
+MOST_CLASSES = 2**27 - 4
 # The unique index over a classifier's four names holds 2704 bytes.
 LONGEST_NAMES = 2500
 # Timestamps outside are a wrong unit rather than a time: 2000-01-01 to 2100-01-01, milliseconds.
 FIRST_MS, LAST_MS = 946_684_800_000, 4_102_444_800_000
 
+# Where REST has the time of the message, which Kafka keeps beside it.
+HEADER = "brokerPublishTimestamp"
 NAMES = ("brokerName", "brokerVersion", "classifierName", "classifierParams")
 REQUIRED_KEYS = (
     "alertId",
@@ -67,34 +69,81 @@ class Classifications:
     def __len__(self) -> int:
         return len(self.places)
 
+    def take(self, rows: NDArray[np.int64]) -> "Classifications":
+        """Some of the messages, in any order."""
+        return Classifications(
+            places=self.places[rows],
+            alert_ids=self.alert_ids[rows],
+            source_ids=self.source_ids[rows],
+            classifiers=[self.classifiers[row] for row in rows.tolist()],
+            published=self.published[rows],
+            ingested=self.ingested[rows],
+            header=self.header[rows],
+            classids=self.classids.take(rows),
+            probabilities=self.probabilities.take(rows),
+        )
+
+
+def together(parts: Sequence[Classifications]) -> Classifications:
+    """The messages of several parts, in the order of their places."""
+    parts = [part for part in parts if len(part)] or [columns([], [], HEADER)]
+    if len(parts) == 1:
+        return parts[0]
+    joined = Classifications(
+        places=np.concatenate([part.places for part in parts]),
+        alert_ids=np.concatenate([part.alert_ids for part in parts]),
+        source_ids=np.concatenate([part.source_ids for part in parts]),
+        classifiers=[names for part in parts for names in part.classifiers],
+        published=np.concatenate([part.published for part in parts]),
+        ingested=np.concatenate([part.ingested for part in parts]),
+        header=np.concatenate([part.header for part in parts]),
+        classids=Lists.joined([part.classids for part in parts]),
+        probabilities=Lists.joined([part.probabilities for part in parts]),
+    )
+    return joined.take(np.argsort(joined.places))
+
 
 @dataclass(frozen=True)
 class Reject:
-    """A message that cannot be stored: its place, and every reason."""
+    """A message that cannot be stored: its place, every reason, and whose it says it is, if it says so."""
 
     place: int
     reason: str
+    brokername: str | None = None
 
 
 Faults = dict[int, list[str]]
 
 
-def check(messages: list[Any], *, brokers: set[str] | None = None) -> tuple[Classifications, list[Reject]]:
+def check(
+    messages: list[Any], *, brokers: set[str] | None = None, header: str = HEADER
+) -> tuple[Classifications, list[Reject]]:
     """Part valid messages from others.
 
     Parameters
     ----------
     brokers
         The only broker names that may be used; None: any.
+    header
+        Key of the time at which the broker published its answer; a message may lack it.
     """
     faults: Faults = defaultdict(list)
     places = whole_records(messages, faults)
     # Each pass is over messages that passed the one before, so that columns can be taken without asking.
     check_classifications(messages, places, faults)
-    check_fields(messages, places, faults, brokers)
+    check_fields(messages, places, faults, brokers, header)
     valid = [place for place in places if place not in faults]
-    rejects = [Reject(place, "; ".join(reasons)) for place, reasons in sorted(faults.items())]
-    return columns([messages[place] for place in valid], valid), rejects
+    rejects = [
+        Reject(place, "; ".join(reasons), speaker(messages[place]))
+        for place, reasons in sorted(faults.items())
+    ]
+    return columns([messages[place] for place in valid], valid, header), rejects
+
+
+def speaker(message: Any) -> str | None:
+    """Whose the message says it is; None where it names nobody who could be."""
+    name = message.get("brokerName") if isinstance(message, dict) else None
+    return name if is_broker_name(name) else None
 
 
 def whole_records(messages: list[Any], faults: Faults) -> list[int]:
@@ -112,12 +161,14 @@ def whole_records(messages: list[Any], faults: Faults) -> list[int]:
     return whole
 
 
-def check_fields(messages: list[Any], places: list[int], faults: Faults, brokers: set[str] | None) -> None:
+def check_fields(
+    messages: list[Any], places: list[int], faults: Faults, brokers: set[str] | None, header: str
+) -> None:
     """Ids, names and timestamps."""
     checks: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
         ("alertId", is_id, "must be a positive 64-bit integer"),
         ("diaSourceId", is_id, "must be a positive 64-bit integer"),
-        ("brokerName", lambda v: is_name(v, 100), "must be a text of 1 to 100 characters"),
+        ("brokerName", is_broker_name, "must be a text of 1 to 100 characters"),
         ("classifierName", lambda v: is_name(v, 200), "must be a text of 1 to 200 characters"),
         ("brokerVersion", is_text_or_null, "must be a text or null"),
         ("classifierParams", is_text_or_null, "must be a text or null"),
@@ -128,7 +179,7 @@ def check_fields(messages: list[Any], places: list[int], faults: Faults, brokers
             "must be milliseconds since 1970, in 2000 to 2100, or null",
         ),
         (
-            "brokerPublishTimestamp",
+            header,
             is_time_or_null,
             "must be milliseconds since 1970, in 2000 to 2100, or null",
         ),
@@ -163,6 +214,10 @@ def has_surrogates(value: str) -> bool:
 
 def is_name(value: Any, longest: int) -> bool:
     return is_storable(value) and 0 < len(value) <= longest
+
+
+def is_broker_name(value: Any) -> TypeGuard[str]:
+    return is_name(value, 100)
 
 
 def is_text_or_null(value: Any) -> bool:
@@ -229,7 +284,7 @@ def flat(messages: list[Any], places: Iterable[int], key: str) -> list[Any]:
     return [entry[key] for place in places for entry in messages[place]["classifications"]]
 
 
-def columns(messages: list[Any], places: list[int]) -> Classifications:
+def columns(messages: list[Any], places: list[int], header: str) -> Classifications:
     """The columns of valid messages."""
     counts = np.array([len(message["classifications"]) for message in messages], np.int64)
     everywhere = range(len(messages))
@@ -243,7 +298,7 @@ def columns(messages: list[Any], places: list[int]) -> Classifications:
         ],
         published=times([message["elasticcPublishTimestamp"] for message in messages]),
         ingested=times([message["brokerIngestTimestamp"] for message in messages]),
-        header=times([message.get("brokerPublishTimestamp") for message in messages]),
+        header=times([message.get(header) for message in messages]),
         classids=Lists(np.array(flat(messages, everywhere, "classId"), np.int16), counts),
         probabilities=Lists(np.array(flat(messages, everywhere, "probability"), np.float32), counts),
     )

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.elasticc2.sky import message
-from tom_desc.streams.classifications import REQUIRED_KEYS, check
+from tom_desc.streams import classifications
+from tom_desc.streams.classifications import REQUIRED_KEYS, check, together
 
 NO_IDS = (0, -1, 2**63, 1.0, "1", True, None)
 NO_NAMES = ("", "a\0b", "\ud800", 5, None)
@@ -78,8 +79,46 @@ def test_a_probability_that_is_not_finite_is_refused(probability: Any) -> None:
     assert "probability must be a finite number" in reason(message(2, classes=[(2222, probability)]))
 
 
-def test_more_classes_than_any_taxonomy_has_are_refused() -> None:
-    assert "classifications are 1001, more than 1000" in reason(message(2, classes=[(2222, 0.0)] * 1001))
+def test_size_alone_is_no_reason() -> None:
+    batch, rejects = check([message(1), message(2, classes=[(2222, 0.0)] * 100_000)])
+    assert rejects == []
+    assert batch.classids.counts.tolist() == [1, 100_000]
+
+
+def test_more_classes_than_postgresql_takes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classifications, "MOST_CLASSES", 2)
+    assert "classifications are 3, more than 2" in reason(message(2, classes=[(2222, 0.0)] * 3))
+
+
+@given(st.lists(st.integers(0, 5), max_size=6).map(np.array).filter(len), st.data())
+def test_taking_all_messages_in_another_order_moves_everything_of_them(
+    counts: np.ndarray, data: st.DataObject
+) -> None:
+    said = [
+        message(place + 1, classes=[(place, k) for k in range(count)], brokerVersion=str(place))
+        for place, count in enumerate(counts.tolist())
+    ]
+    order = np.array(data.draw(st.permutations(range(len(said)))))
+    taken = check(said)[0].take(order)
+    again = check([said[place] for place in order.tolist()])[0]
+    assert taken.places.tolist() == order.tolist()
+    assert taken.source_ids.tolist() == again.source_ids.tolist()
+    assert taken.classifiers == again.classifiers
+    assert taken.classids.values.tolist() == again.classids.values.tolist()
+    assert taken.probabilities.values.tolist() == again.probabilities.values.tolist()
+    assert taken.classids.counts.tolist() == again.classids.counts.tolist()
+
+
+def test_parts_are_put_together_in_the_order_of_their_places() -> None:
+    batch = check([message(source) for source in range(1, 6)])[0]
+    parts = [batch.take(np.array(rows, int)) for rows in ([1, 4], [], [0, 2, 3])]
+    assert together(parts).source_ids.tolist() == [1, 2, 3, 4, 5]
+    assert len(together([])) == 0
+
+
+def test_a_reject_names_the_broker_where_one_is_named() -> None:
+    _, rejects = check([message(-1), message(1, brokerName=5), "nothing"])
+    assert [reject.brokername for reject in rejects] == ["FakeBroker", None, None]
 
 
 @pytest.mark.parametrize("key", ["brokerVersion", "classifierParams"])

@@ -1,6 +1,7 @@
-"""The command as a process, against a web server of its own."""
+"""The command as a process, against a web server of its own or a real Kafka."""
 
 import os
+import random
 import signal
 import subprocess
 import time
@@ -8,6 +9,8 @@ import time
 import pytest
 from django.core.management import CommandError, call_command
 
+from tests.elasticc2.test_kafkabroker import alert, answered
+from tests.kafkalog import KafkaLog, topic_name
 from tests.localtom import CHECKOUT, manage
 
 SENT = "SELECT count(*) FROM elasticc2_ppdbalert WHERE alertsenttimestamp IS NOT NULL"
@@ -89,9 +92,108 @@ def test_without_a_server_it_fails():
         (("--classifiers", "nugent,oracle"), "no classifier oracle; there are nugent, random, api"),
         (("--classifiers", "nugent,api"), "api answers alerts that were sent already; run it by itself"),
         (("--batch", "0"), "--batch must be at least 1"),
+        (("--dest", "127.0.0.1:9"), "give either --rest, or --source and --dest"),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused(arguments, sentence):
     with pytest.raises(CommandError) as refusal:
         call_command("fakebroker", "--rest", "http://127.0.0.1:9", *EVERYTHING, *arguments)
     assert str(refusal.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--rest", "http://127.0.0.1:9"), "--rest needs --through-day"),
+        (("--source", "127.0.0.1:9"), "give --rest URL, or --source and --dest (default: $KAFKA_SERVER)"),
+        ((), "give --rest URL, or --source and --dest (default: $KAFKA_SERVER)"),
+        (("--source", "a", "--dest", "b", "--classifiers", "api"), "api answers over REST only"),
+    ],
+)
+def test_what_is_missing_is_said(monkeypatch, arguments, sentence):
+    monkeypatch.delenv("KAFKA_SERVER", raising=False)
+    with pytest.raises(CommandError) as refusal:
+        call_command("fakebroker", *arguments)
+    assert str(refusal.value) == sentence
+
+
+ALERTS = 1000
+
+
+@pytest.fixture
+def between(kafka):
+    """Alerts on two topics, and the command's arguments to answer them."""
+    log = KafkaLog(kafka)
+    topics = [log.make(topic_name("wfd"), partitions=2), log.make(topic_name("ddf-full"))]
+    log.put(topics[0], [alert(1 + i) for i in range(ALERTS - 100)])
+    log.put(topics[1], [alert(ALERTS - 99 + i) for i in range(100)])
+    return log, [
+        *("--source", kafka, "--dest", kafka, "--source-topics", *topics),
+        *("--dest-topic", topic_name("classifications"), "--group", topic_name("group")),
+    ]
+
+
+def answered_by(arguments, log):
+    return answered(log, arguments[arguments.index("--dest-topic") + 1])
+
+
+def start(arguments):
+    return subprocess.Popen(
+        manage("fakebroker", *arguments),
+        env=dict(os.environ),
+        cwd=CHECKOUT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+@pytest.mark.full
+def test_it_answers_what_is_on_the_topics_once_and_says_so(between):
+    log, arguments = between
+    for done in (ALERTS, 0):
+        process = start([*arguments, "--once"])
+        assert process.communicate()[0] == f"answered {done} alerts, {2 * done} messages, 0 unreadable\n"
+        assert process.returncode == 0
+    assert answered_by(arguments, log) == list(range(1, ALERTS + 1))
+
+
+@pytest.mark.full
+def test_it_goes_on_until_sigterm_and_then_finishes_its_batch(between):
+    log, arguments = between
+    process = start([*arguments, "--batch", "20"])
+    while not answered_by(arguments, log):
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate()
+    assert process.returncode == 0
+    before = len(answered_by(arguments, log))
+    assert said == f"answered {before} alerts, {2 * before} messages, 0 unreadable\n"
+    start([*arguments, "--once"]).communicate()
+    assert answered_by(arguments, log) == list(range(1, ALERTS + 1))
+
+
+@pytest.mark.full
+def test_sigterm_before_all_was_answered_once_is_a_failure(between):
+    log, arguments = between
+    process = start([*arguments, "--batch", "1", "--once"])
+    while not answered_by(arguments, log):
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    assert process.wait() == 128 + signal.SIGTERM
+
+
+@pytest.mark.full
+def test_a_killed_broker_neither_loses_nor_repeats_an_answer(between):
+    """Five times, each after some more answers and at a moment of chance."""
+    log, arguments = between
+    for part in range(1, 6):
+        process = start([*arguments, "--batch", "7"])
+        while len(answered_by(arguments, log)) < part * 50:
+            assert process.poll() is None
+        time.sleep(random.random() / 5)
+        process.kill()
+        process.wait()
+    assert len(answered_by(arguments, log)) < ALERTS
+    start([*arguments, "--once"]).communicate()
+    assert answered_by(arguments, log) == list(range(1, ALERTS + 1))

@@ -1,0 +1,230 @@
+"""Supervision, with real processes: whoever dies or falls silent is followed by another who goes on."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+
+import pytest
+
+from tests.kafkalog import KafkaLog, topic_name
+from tests.localtom import CHECKOUT
+from tests.tom_desc.streams.pollers import SECONDS, heard, rows, said, texts, value
+from tom_desc.streams.brokers import Broker
+from tom_desc.streams.consume import Counts
+from tom_desc.streams.supervise import SPAWN, Beat, Child, Heart, asked_to_stop, supervise
+
+LEDGER = "SELECT sum(seen), sum(stored), sum(duplicate), sum(dead) FROM streams_ledger"
+
+
+@dataclass
+class Supervised:
+    """A supervisor in a thread, and what it returned."""
+
+    thread: threading.Thread
+    came: list[Counts] = field(default_factory=list)
+
+
+@contextmanager
+def supervised(brokers: Sequence[Broker], **how: float | bool) -> Iterator[list[Counts]]:
+    """The brokers' pollers are supervised meanwhile; afterwards what they said they did."""
+    stop, came = threading.Event(), list[Counts]()
+    options = {"rewind": False} | how
+    run = partial(supervise, brokers, texts, stopping=stop.is_set, **options)  # type: ignore[arg-type]
+    thread = threading.Thread(target=lambda: came.append(run()))
+    thread.start()
+    try:
+        yield came
+    finally:
+        stop.set()
+        thread.join()
+
+
+@pytest.fixture
+def in_child(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that are started use the test's database."""
+    monkeypatch.setenv("DB_NAME", database)
+
+
+@pytest.fixture
+def broker(kafka: str, group: str, topic: str) -> Broker:
+    return Broker("test", kafka, group, [topic])
+
+
+def until(done: Callable[[], object]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not done():
+        assert time.monotonic() < deadline, "it takes too long"
+        time.sleep(0.05)
+
+
+def pid_of(source: str = "test") -> int:
+    """The process that claimed last."""
+    owner = rows("SELECT owner FROM streams_position WHERE source = %s ORDER BY epoch DESC LIMIT 1", source)
+    return int(owner[0][0].split(":")[1])
+
+
+def is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.usefixtures("in_child")
+def test_each_broker_has_a_process_until_they_are_asked_to_stop(
+    log: KafkaLog, broker: Broker, kafka: str, group: str
+) -> None:
+    other = Broker("brahms", kafka, f"{group}-other", [log.make(topic_name("said"))])
+    with supervised([broker, other]) as came:
+        log.put(broker.topics[0], said(20))
+        log.put(other.topics[0], said(30))
+        until(lambda: rows(LEDGER) == [(50, 30, 20, 0)])
+        pids = pid_of("test"), pid_of("brahms")
+        assert all(map(is_there, pids)) and len(set(pids)) == 2
+    assert came == [Counts(50, 30, 20, 0)]
+    assert not any(map(is_there, pids))
+    log.delete(other.topics[0])
+
+
+@pytest.mark.full
+@pytest.mark.usefixtures("in_child")
+def test_whoever_is_killed_is_followed_by_another_who_goes_on(
+    log: KafkaLog, broker: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    (topic,) = broker.topics
+    with supervised([broker]):
+        log.put(topic, said(500))
+        until(lambda: heard() == 500)
+        killed = pid_of()
+        os.kill(killed, signal.SIGKILL)
+        log.put(topic, said(500, what="after"))
+        until(lambda: heard() == 1000)
+        assert pid_of() != killed
+    assert rows(LEDGER) == [(1000, 1000, 0, 0)]
+    assert f"test: process {killed} died (-9)" in caplog.text
+
+
+@pytest.mark.full
+@pytest.mark.usefixtures("in_child")
+def test_whoever_is_silent_is_killed_and_followed_by_another(
+    log: KafkaLog, broker: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    (topic,) = broker.topics
+    with supervised([broker], silent_seconds=10.0):
+        log.put(topic, said(5))
+        until(lambda: heard() == 5)
+        frozen = pid_of()
+        os.kill(frozen, signal.SIGSTOP)
+        log.put(topic, said(5, what="after"))
+        until(lambda: heard() == 10)
+    assert f"test: process {frozen} is silent and is killed" in caplog.text
+    assert rows(LEDGER) == [(10, 10, 0, 0)]
+
+
+@pytest.mark.full
+@pytest.mark.usefixtures("in_child")
+def test_a_poller_that_waits_for_its_topic_is_not_silent(log: KafkaLog, kafka: str, group: str) -> None:
+    name = topic_name("late")
+    with supervised([Broker("test", kafka, group, [name])], silent_seconds=4.0):
+        time.sleep(10)
+        log.put(log.make(name), said(5))
+        until(lambda: heard() == 5)
+    assert value("SELECT max(epoch) FROM streams_position") == 1
+    log.delete(name)
+
+
+@pytest.mark.full
+@pytest.mark.usefixtures("in_child")
+def test_rewinding_is_done_once_whoever_follows(log: KafkaLog, broker: Broker) -> None:
+    (topic,) = broker.topics
+    log.put(topic, said(20))
+    with supervised([broker], rewind=True):
+        until(lambda: rows(LEDGER) == [(20, 20, 0, 0)])
+        time.sleep(2.5)  # It beats once a second.
+        os.kill(pid_of(), signal.SIGKILL)
+        log.put(topic, said(5, what="after"))
+        until(lambda: heard() == 25)
+    assert rows(LEDGER) == [(25, 25, 0, 0)]
+
+
+SUPERVISOR = """
+from tests.tom_desc.streams.pollers import texts
+from tom_desc.streams.brokers import Broker
+from tom_desc.streams.supervise import supervise
+supervise([Broker("test", {server!r}, {group!r}, [{topic!r}])], texts, rewind=False, stopping=lambda: False)
+"""
+
+
+@pytest.mark.full
+@pytest.mark.usefixtures("in_child")
+def test_a_poller_whose_supervisor_is_killed_ends(log: KafkaLog, broker: Broker) -> None:
+    (topic,) = broker.topics
+    program = SUPERVISOR.format(server=broker.server, group=broker.group, topic=topic)
+    supervisor = subprocess.Popen([sys.executable, "-c", program], cwd=CHECKOUT, start_new_session=True)
+    log.put(topic, said(5))
+    until(lambda: heard() == 5)
+    orphan = pid_of()
+    supervisor.kill()
+    supervisor.wait()
+    until(lambda: not is_there(orphan))
+
+
+def test_those_who_die_young_are_started_ever_later(broker_of_nothing: Broker) -> None:
+    child = Child(broker_of_nothing, texts, rewind=False, silent_seconds=1)
+    delays = []
+    for _ in range(9):
+        child.started = time.monotonic()
+        child.pipe, _ = SPAWN.Pipe(duplex=False)
+        child.bury()
+        delays.append(round(child.due - child.started))
+    assert delays == [0, 1, 2, 4, 8, 16, 32, 60, 60]
+
+
+def test_whoever_lived_well_is_followed_at_once(broker_of_nothing: Broker) -> None:
+    child = Child(broker_of_nothing, texts, rewind=False, silent_seconds=1, delay=60.0)
+    child.started = time.monotonic() - 61
+    child.pipe, _ = SPAWN.Pipe(duplex=False)
+    child.bury()
+    assert child.due <= time.monotonic()
+
+
+@pytest.fixture
+def broker_of_nothing() -> Broker:
+    return Broker("test", "nowhere:1", "group", ["said"])
+
+
+def test_a_heart_beats_now_and_then_with_all_that_was_done() -> None:
+    ours, theirs = SPAWN.Pipe(duplex=False)
+    heart = Heart(theirs)
+    for _ in range(3):
+        heart.beat(Counts(2, 1, 1, 0), rewind=False)
+    heart.beaten = 0.0
+    heart.beat(Counts(), rewind=True)
+    assert [ours.recv(), ours.recv()] == [Beat(Counts(2, 1, 1, 0), False), Beat(Counts(4, 2, 2, 0), True)]
+    assert not ours.poll()
+
+
+def test_a_heart_knows_when_nobody_listens() -> None:
+    ours, theirs = SPAWN.Pipe(duplex=False)
+    heart = Heart(theirs)
+    ours.close()
+    heart.beat(Counts(), rewind=False)
+    assert heart.is_alone
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+def test_signals_ask_and_are_as_before_afterwards(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with asked_to_stop() as stopping:
+        assert not stopping()
+        os.kill(os.getpid(), number)
+        assert stopping()
+    assert signal.getsignal(number) is before

@@ -1,0 +1,159 @@
+"""A poller's place in a consumer group: joining, claiming what the group gives, looking after it, leaving."""
+
+import logging
+import math
+import os
+import socket
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from django.db import connection, transaction
+
+from tom_desc.streams import positions
+from tom_desc.streams.batches import EMPTY, Batch
+from tom_desc.streams.brokers import Broker
+from tom_desc.streams.claims import Claimed, Held, claim
+from tom_desc.streams.positions import Partition, Place, Reader
+from tom_desc.streams.subscription import Rejoin, Subscription
+from tom_desc.streams.topics import Topics
+
+log = logging.getLogger(__name__)
+
+# How often topics are looked at: whether they are the same, and where they end.
+LOOK_SECONDS = 5.0
+
+
+class Membership:
+    """One member of a broker's consumer group, from joining to leaving.
+
+    Parameters
+    ----------
+    rewind
+        Begin every topic that there is from its first message again.
+    """
+
+    def __init__(self, broker: Broker, *, now: Callable[[], datetime], rewind: bool = False) -> None:
+        self.broker = broker
+        self.now = now
+        settings = broker.settings()
+        self.topics = Topics(settings)
+        owner = f"{socket.gethostname()}:{os.getpid()}"
+        self.reader = Reader(broker.name, self.topics.cluster_id(), broker.group, owner)
+        self.names = self.wanted()
+        if rewind:
+            self.rewind()
+        self.subscription = Subscription(settings | {"group.id": broker.group}, self.names)
+        self.claimed = Claimed({}, {})
+        self.generation = 0
+        self.looked = time.monotonic()
+
+    def wanted(self) -> list[str]:
+        """What to subscribe to today."""
+        return self.broker.topics_on(self.now().astimezone(UTC).date())
+
+    def rewind(self) -> None:
+        """Set positions in all topics that there are to their first messages."""
+        places = [(topic, n) for topic, found in self.topics.matching(self.names).items() for n in found]
+        ids = self.topics.ids({topic for topic, _ in places})
+        bounds = {
+            Partition(topic, ids[topic], number): bound
+            for (topic, number), bound in self.topics.bounds(places).items()
+            if topic in ids
+        }
+        with transaction.atomic(), connection.cursor() as cursor:
+            positions.rewind(cursor, self.reader, bounds)
+        log.info("%s: %d partitions begin again", self.broker.name, len(bounds))
+
+    @property
+    def held(self) -> dict[Place, Held]:
+        """The partitions that we read."""
+        return self.claimed.held
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the group has given and taken nothing since the last claim."""
+        return self.generation == self.subscription.generation
+
+    def read(self) -> Batch:
+        """A batch of what is ours; nothing where there is nothing, or the group gave or took partitions.
+
+        Raises
+        ------
+        Rejoin
+        """
+        if not self.is_current:
+            self.claim()
+        batch = self.subscription.read()
+        if not self.is_current:
+            return EMPTY
+        if not batch.follows({place: held.next_offset for place, held in self.held.items()}):
+            raise Rejoin("messages came that do not follow those before")
+        return batch
+
+    def claim(self) -> None:
+        """Claim what the group has given, and begin to read it."""
+        generation, subscription = self.subscription.generation, self.subscription
+        self.claimed = Claimed({}, {})
+        if subscription.offered:
+            offered = subscription.offered
+            self.claimed = claim(self.reader, self.topics, offered, committed=subscription.committed)
+            subscription.begin({place: held.next_offset for place, held in self.held.items()})
+        self.generation = generation
+
+    def check(self, topics: set[str]) -> None:
+        """Whether they are the topics that were claimed: what was read of others is not to be stored.
+
+        A topic that is gone stands: what was read of it was there.
+
+        Raises
+        ------
+        Rejoin
+        """
+        for topic, topic_id in self.topics.ids(topics).items():
+            if self.claimed.ids.get(topic) != topic_id:
+                raise Rejoin(f"the topic {topic} was made anew")
+
+    def look_when_due(self) -> None:
+        """Every now and then, see that all topics are the same, and say where they end.
+
+        Raises
+        ------
+        Rejoin, Fenced
+        """
+        if time.monotonic() - self.looked < LOOK_SECONDS or not self.is_current:
+            return
+        if self.wanted() != self.names:
+            raise Rejoin("a new day has other topics")
+        if self.subscription.offered:
+            self.check({topic for topic, _ in self.subscription.offered})
+            self.renew()
+        else:
+            # Whether Kafka is there at all: it may have been away for so long that the group took everything.
+            self.topics.cluster_id()
+        self.looked = time.monotonic()
+
+    def look_soon(self) -> None:
+        """Look at the next opportunity, rather than when it is due."""
+        self.looked = -math.inf
+
+    def renew(self) -> None:
+        """Say of our partitions that they were looked at, and where they end.
+
+        Raises
+        ------
+        Fenced
+        """
+        ends = self.topics.ends(list(self.held))
+        ours = [(self.held[place], end) for place, end in ends.items()]
+        with transaction.atomic(), connection.cursor() as cursor:
+            positions.renew(
+                cursor,
+                self.reader,
+                epochs={held.partition: held.epoch for held, _ in ours},
+                ends={held.partition: end for held, end in ours},
+            )
+
+    def leave(self) -> None:
+        """Leave the group."""
+        self.subscription.close()
