@@ -1,14 +1,13 @@
 """Alerts: what the survey tells brokers of a source, as Avro for a stream and as JSON for ``getalert``.
 
-An alert is a concatenation of bytes. Avro's encoding of a record is that of its fields, end to end, so every
-source, forced source and object is encoded once; an alert is then its id, its source, two slices of the
-object's history, and the object.
+Objects are read and encoded once, with everything that any of their alerts may carry, and remembered.
 """
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,56 +15,86 @@ import orjson
 from django.db import connection
 from numpy.typing import NDArray
 
-from elasticc2.campaign import OBJECT_FLOATS, avro_name
+from elasticc2.campaign import avro_name
+from elasticc2.encoding import EncodedObject, encode_batch, encode_lone, encoded_ids
 from elasticc2.histories import (
+    BEGINNING,
     DAYS_PREVIOUS,
-    Batch,
+    END,
     ObjectHistory,
-    Timeline,
     histories,
     lone_histories,
     read_batch,
     read_lone_sources,
-    timeline,
 )
 from tom_desc import bulkcopy
-from tom_desc.rowbytes import Rows, join, of_numbers
-from tom_desc.streams import avro
 
 ALERTS_AT_ONCE = 1000
 # Bounds the memory of a batch: deep-drilling objects have thousands of forced sources.
-OBJECTS_AT_ONCE = 250
+OBJECTS_AT_ONCE = 500
 CACHE_BYTES = 256 * 2**20
-# What Python itself takes for an encoded object, beyond its bytes: measured, roughly.
-OVERHEAD_BYTES = 2000
 
 ALERT_SOURCES = """
-SELECT a.alert_id, s.diasource_id, coalesce(s.diaobject_id, 0), s.diaobject_id IS NULL
+SELECT a.alert_id, s.diasource_id, coalesce(s.diaobject_id, 0), s.diaobject_id IS NULL, s.midpointtai
 FROM elasticc2_ppdbalert a JOIN elasticc2_ppdbdiasource s USING (diasource_id)
 WHERE a.alert_id = ANY(%s)"""
-ALERT_SOURCES_DTYPE = [("alert_id", "i8"), ("diasource_id", "i8"), ("diaobject_id", "i8"), ("lone", "?")]
+ALERT_SOURCES_DTYPE = [
+    ("alert_id", "i8"),
+    ("diasource_id", "i8"),
+    ("diaobject_id", "i8"),
+    ("lone", "?"),
+    ("midpointtai", "f8"),
+]
 
 ONE_ALERT = """
-SELECT a.alert_id, s.diasource_id, s.diaobject_id
+SELECT a.alert_id, s.diasource_id, s.diaobject_id, s.midpointtai
 FROM elasticc2_ppdbalert a JOIN elasticc2_ppdbdiasource s USING (diasource_id)
 WHERE {column} = %s AND s.midpointtai <= coalesce(%s::float8, 'Infinity')"""
 
-UNSENT = """
-SELECT a.alert_id, s.diasource_id, s.midpointtai
+# Alerts by time and then source; no hole is left where several have the same time.
+SELECTED = """
 FROM elasticc2_ppdbalert a JOIN elasticc2_ppdbdiasource s USING (diasource_id)
-WHERE a.alertsenttimestamp IS NULL
+WHERE a.alertsenttimestamp IS {marked}
   AND s.midpointtai <= %(through)s
   AND (s.midpointtai, s.diasource_id) > (%(after_mjd)s, %(after_id)s)
+  AND a.alert_id <> ALL(%(but)s::bigint[])"""
+SLICE = f"""
+SELECT a.alert_id, s.diasource_id, coalesce(s.diaobject_id, 0), s.diaobject_id IS NULL, s.midpointtai
+{SELECTED}
 ORDER BY s.midpointtai, s.diasource_id
 LIMIT %(limit)s"""
-UNSENT_DTYPE = [("alert_id", "i8"), ("diasource_id", "i8"), ("midpointtai", "f8")]
-COUNT_UNSENT = """
-SELECT count(*)
-FROM elasticc2_ppdbalert a JOIN elasticc2_ppdbdiasource s USING (diasource_id)
-WHERE a.alertsenttimestamp IS NULL AND s.midpointtai <= %s"""
-MARK_SENT = """
-UPDATE elasticc2_ppdbalert SET alertsenttimestamp = %s
-WHERE alert_id = ANY(%s) AND alertsenttimestamp IS NULL"""
+COUNT = f"SELECT count(*) {SELECTED}"
+BEFORE_ALL = (BEGINNING, 0)
+MARKED = {False: "NULL", True: "NOT NULL"}
+
+MARK = """
+WITH marked AS (
+    UPDATE elasticc2_ppdbalert SET alertsenttimestamp = %(when)s
+    WHERE alert_id = ANY(%(alerts)s) AND alertsenttimestamp IS NULL
+    RETURNING diasource_id
+), batch AS (
+    INSERT INTO elasticc2_sendbatch (sendrun_id, night, sent, alerts, messages, bytes, first_mjd, last_mjd)"""
+# A batch is of one night, which lasts from noon to noon and is called by the MJD between them.
+MARK_SENT = f"""{MARK}
+    SELECT NULL, ceil(midpointtai - 0.5) AS night, %(when)s, count(*), 0, 0,
+           min(midpointtai), max(midpointtai)
+    FROM marked JOIN elasticc2_ppdbdiasource USING (diasource_id)
+    GROUP BY night
+)
+SELECT count(*) FROM marked"""
+# One statement, so that it is one round trip. What a run completes may be earlier than what it had confirmed.
+MARK_SENT_IN_RUN = f"""{MARK}
+    SELECT %(run)s, %(night)s, %(when)s, count(*), %(messages)s, %(bytes)s, %(first_mjd)s, %(last_mjd)s
+    FROM marked
+    HAVING count(*) > 0
+)
+UPDATE elasticc2_sendrun
+SET updated = now(), alerts_sent = alerts_sent + total.alerts,
+    last_confirmed_mjd = greatest(last_confirmed_mjd, %(last_mjd)s),
+    slice_ends = coalesce(%(slice_ends)s, slice_ends)
+FROM (SELECT count(*) AS alerts FROM marked) total
+WHERE sendrun_id = %(run)s
+RETURNING total.alerts"""
 
 
 class AlertNotFound(LookupError):
@@ -83,169 +112,76 @@ class UnknownSource(AlertNotFound):
 
 
 class AlertSource(NamedTuple):
-    """Which source an alert is about, and which object that is of."""
+    """Which source an alert is about, which object that is of, and when it was: MJD (TAI)."""
 
     alert_id: int
     diasource_id: int
     diaobject_id: int | None
-
-
-@dataclass(frozen=True)
-class EncodedObject:
-    """An object's history in Avro, every record once.
-
-    Attributes
-    ----------
-    places : dict
-        Position of each source, by its id, in ``sources`` and in the timeline.
-    record : bytes
-        The alert schema's last field: null, or the object.
-    """
-
-    timeline: Timeline
-    places: dict[int, int]
-    sources: Rows
-    forced: Rows
-    record: bytes
-
-    @property
-    def size(self) -> int:
-        """Bytes of memory, roughly."""
-        rows = len(self.timeline.sources) + len(self.timeline.forced)
-        return (
-            OVERHEAD_BYTES + len(self.sources.buffer) + len(self.forced.buffer) + len(self.record) + 16 * rows
-        )
-
-    def alert(self, alert_id: int, diasource_id: int, days_previous: float, nprevious: int | None) -> bytes:
-        """The alert of one of the object's sources."""
-        i = self.places[diasource_id]
-        sources, forced = self.timeline.before(i, days_previous=days_previous, nprevious=nprevious)
-        return b"".join(
-            (
-                avro.long(alert_id),
-                self.sources.slice(i, i + 1),
-                *array_of(self.sources, sources),
-                *array_of(self.forced, forced),
-                self.record,
-            )
-        )
-
-
-def array_of(rows: Rows, span: slice) -> tuple[bytes, ...]:
-    """A history as the union's array, in one block. It is never null: an empty history is an empty array."""
-    start, stop = span.start, span.stop
-    if stop <= start:
-        return avro.PRESENT, avro.NO_ITEMS
-    return avro.PRESENT, avro.array_start(stop - start), rows.slice(start, stop), avro.NO_ITEMS
-
-
-def encode_rows(rows: NDArray[Any]) -> Rows:
-    """Forced sources, one record a row."""
-    return join([avro.of_column(rows[name]) for name in rows.dtype.names or ()])
-
-
-def encode_sources(rows: NDArray[Any], *, lone: bool) -> Rows:
-    """Sources, one record a row; ``lone`` ones belong to no object."""
-    columns = {name: avro.of_column(rows[name]) for name in rows.dtype.names or ()}
-    columns["diaobject_id"] = avro.optional(columns["diaobject_id"], np.full(len(rows), not lone))
-    return join(list(columns.values()))
-
-
-def encode_objects(batch: Batch) -> Rows:
-    """The last field of each object's alerts."""
-    count, missing = len(batch), batch.missing
-    simversions = np.array([(text or "").encode() for text in batch.simversions], "S")
-    named = np.array([text is not None for text in batch.simversions], bool)
-    return join(
-        [
-            avro.optional(avro.longs(batch.objects["diaobject_id"]), np.ones(count, bool)),
-            avro.optional(avro.strings(simversions), named),
-            *(of_numbers(batch.objects[name], "<f8") for name in ("ra", "decl")),
-            *(
-                avro.optional(of_numbers(batch.objects[name], "<f4"), ~missing[:, k])
-                for k, name in enumerate(OBJECT_FLOATS)
-            ),
-        ]
-    )
-
-
-def part(rows: Rows, span: slice) -> Rows:
-    """Some of the rows, with bytes of their own, so that keeping them keeps nothing else alive."""
-    offsets = rows.offsets[span.start : span.stop + 1]
-    return Rows(rows.slice(span.start, span.stop), offsets - offsets[0])
-
-
-def encode_batch(batch: Batch) -> dict[int, EncodedObject]:
-    """All objects of a batch, by id."""
-    records = encode_objects(batch)
-    sources, forced = encode_sources(batch.sources, lone=False), encode_rows(batch.forced)
-    sourceids = batch.sources["diasource_id"].tolist()
-    return {
-        objectid: EncodedObject(
-            timeline=timeline(batch.sources[of_object], batch.forced[measured]),
-            places={sourceid: place for place, sourceid in enumerate(sourceids[of_object])},
-            sources=part(sources, of_object),
-            forced=part(forced, measured),
-            record=records.slice(k, k + 1),
-        )
-        for k, (objectid, (of_object, measured)) in enumerate(zip(batch.ids, batch.spans(), strict=True))
-    }
-
-
-def encode_lone(rows: NDArray[Any]) -> dict[int, EncodedObject]:
-    """Sources that belong to no object, by source: each is all of its history."""
-    encoded = encode_sources(rows, lone=True)
-    return {
-        sourceid: EncodedObject(
-            timeline=timeline(rows[k : k + 1], rows[:0]),
-            places={sourceid: 0},
-            sources=part(encoded, slice(k, k + 1)),
-            forced=part(encoded, slice(0, 0)),
-            record=avro.NULL,
-        )
-        for k, sourceid in enumerate(rows["diasource_id"].tolist())
-    }
+    midpointtai: float
 
 
 class EncodedObjects:
-    """The encoded objects used last, up to a number of bytes."""
+    """The encoded objects used last, up to a number of bytes; for any number of threads."""
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self.bytes = 0
         self._objects: OrderedDict[int, EncodedObject] = OrderedDict()
+        self._lock = Lock()
 
     def __len__(self) -> int:
         return len(self._objects)
 
-    def get(self, objectid: int) -> EncodedObject | None:
-        if objectid in self._objects:
-            self._objects.move_to_end(objectid)
-        return self._objects.get(objectid)
+    def find(self, sources: Iterable[AlertSource]) -> dict[int, EncodedObject]:
+        """Those of the sources' objects that are here and have the source."""
+        found: dict[int, EncodedObject] = {}
+        with self._lock:
+            for source in sources:
+                known = self._objects.get(source.diaobject_id or 0)
+                if source.diaobject_id is None or known is None:
+                    continue
+                if source.diasource_id in known.source_ids:
+                    found[source.diaobject_id] = known
+                    self._objects.move_to_end(source.diaobject_id)
+                else:
+                    found.pop(source.diaobject_id, None)
+                    self._forget(source.diaobject_id)
+        return found
 
-    def keep(self, objectid: int, encoded: EncodedObject) -> None:
-        """Keep an object, and forget those not used for longest until all fit."""
-        replaced = self._objects.pop(objectid, None)
-        self.bytes += encoded.size - (replaced.size if replaced else 0)
-        self._objects[objectid] = encoded
-        while self.bytes > self.max_bytes:
-            _, forgotten = self._objects.popitem(last=False)
-            self.bytes -= forgotten.size
+    def keep(self, objects: dict[int, EncodedObject]) -> None:
+        """Keep objects, and forget those not used for longest until all fit."""
+        with self._lock:
+            for objectid, encoded in objects.items():
+                self._forget(objectid)
+                self._objects[objectid] = encoded
+                self.bytes += encoded.size
+            while self.bytes > self.max_bytes:
+                self._forget(next(iter(self._objects)))
+
+    def _forget(self, objectid: int) -> None:
+        forgotten = self._objects.pop(objectid, None)
+        self.bytes -= forgotten.size if forgotten else 0
 
 
 class AlertAssembler:
     """Alerts as schemaless Avro (v0_9_1), from objects that are encoded once and remembered.
 
-    What is remembered is not read again: make a new assembler after a load.
+    What is remembered is not read again: make a new assembler after a load. Threads may share one, each with
+    a cursor of its own.
 
     Parameters
     ----------
     max_bytes
         Memory for encoded objects.
+    since_mjd, until_mjd
+        Of the photometry that any of the alerts can carry, MJD (TAI), so that the rest need not be read.
     """
 
-    def __init__(self, *, max_bytes: int = CACHE_BYTES) -> None:
+    def __init__(
+        self, *, max_bytes: int = CACHE_BYTES, since_mjd: float = BEGINNING, until_mjd: float = END
+    ) -> None:
         self.cache = EncodedObjects(max_bytes)
+        self.bounds = {"since_mjd": since_mjd, "until_mjd": until_mjd}
 
     def assemble(
         self,
@@ -263,50 +199,51 @@ class AlertAssembler:
             For an id that is no alert, or that of an alert without a source.
         """
         for start in range(0, len(alert_ids), ALERTS_AT_ONCE):
-            wanted = alert_sources(cursor, alert_ids[start : start + ALERTS_AT_ONCE])
-            objects = self.objects(cursor, wanted)
-            lone = lone_objects(cursor, wanted)
-            for alert_id, sourceid, objectid in wanted:
-                of = lone[sourceid] if objectid is None else objects[objectid]
-                yield alert_id, of.alert(alert_id, sourceid, days_previous, nprevious)
+            sources = alert_sources(cursor, alert_ids[start : start + ALERTS_AT_ONCE])
+            ids = encoded_ids([source.alert_id for source in sources])
+            for source, alert_id, encoded in zip(sources, ids, self.objects(cursor, sources), strict=True):
+                yield (
+                    source.alert_id,
+                    encoded.alert(
+                        alert_id,
+                        source.diasource_id,
+                        source.midpointtai,
+                        days_previous=days_previous,
+                        nprevious=nprevious,
+                    ),
+                )
 
-    def objects(self, cursor: Any, wanted: Iterable[AlertSource]) -> dict[int, EncodedObject]:
-        """The objects of these alerts, from memory or encoded now."""
-        found: dict[int, EncodedObject] = {}
-        missing: set[int] = set()
-        for _, sourceid, objectid in wanted:
-            if objectid is None:
-                continue
-            known = self.cache.get(objectid)
-            if known is None or sourceid not in known.places:
-                missing.add(objectid)
-            else:
-                found[objectid] = known
-        for objectid, encoded in encode_objects_of(cursor, sorted(missing)):
-            found[objectid] = encoded
-            self.cache.keep(objectid, encoded)
-        return found
+    def objects(self, cursor: Any, sources: Sequence[AlertSource]) -> list[EncodedObject]:
+        """What the sources' alerts are put together from, one each, from memory or read now."""
+        found = self.cache.find(sources)
+        wanted = {source.diaobject_id for source in sources if source.diaobject_id is not None}
+        for encoded in self.read(cursor, sorted(wanted - found.keys())):
+            self.cache.keep(encoded)
+            found |= encoded
+        lone = lone_objects(cursor, sources)
+        return [
+            lone[source.diasource_id] if source.diaobject_id is None else found[source.diaobject_id]
+            for source in sources
+        ]
+
+    def read(self, cursor: Any, objectids: Sequence[int]) -> Iterator[dict[int, EncodedObject]]:
+        """Read and encode objects, some at a time."""
+        for start in range(0, len(objectids), OBJECTS_AT_ONCE):
+            batch = read_batch(cursor, objectids[start : start + OBJECTS_AT_ONCE], **self.bounds)
+            yield encode_batch(batch)
 
 
-def encode_objects_of(cursor: Any, objectids: Sequence[int]) -> Iterator[tuple[int, EncodedObject]]:
-    """Read and encode objects, some at a time."""
-    for start in range(0, len(objectids), OBJECTS_AT_ONCE):
-        yield from encode_batch(read_batch(cursor, objectids[start : start + OBJECTS_AT_ONCE])).items()
-
-
-def lone_objects(cursor: Any, wanted: Iterable[AlertSource]) -> dict[int, EncodedObject]:
+def lone_objects(cursor: Any, sources: Iterable[AlertSource]) -> dict[int, EncodedObject]:
     """By source, what stands for the object of a source that has none."""
-    sourceids = [sourceid for _, sourceid, objectid in wanted if objectid is None]
+    sourceids = [source.diasource_id for source in sources if source.diaobject_id is None]
     return encode_lone(read_lone_sources(cursor, sourceids)) if sourceids else {}
 
 
 def alert_sources(cursor: Any, alert_ids: Sequence[int]) -> list[AlertSource]:
     """Source and object of each alert, in the order asked; UnknownAlert where there is none."""
     query = cursor.mogrify(ALERT_SOURCES, (list(alert_ids),)).decode()
-    rows = bulkcopy.read(cursor, query, ALERT_SOURCES_DTYPE).tolist()
     found = {
-        alert_id: AlertSource(alert_id, sourceid, None if lone else objectid)
-        for alert_id, sourceid, objectid, lone in rows
+        source.alert_id: source for source in as_sources(bulkcopy.read(cursor, query, ALERT_SOURCES_DTYPE))
     }
     try:
         return [found[alert_id] for alert_id in alert_ids]
@@ -314,10 +251,24 @@ def alert_sources(cursor: Any, alert_ids: Sequence[int]) -> list[AlertSource]:
         raise UnknownAlert from error
 
 
-def unsent_alerts(
-    cursor: Any, *, through_mjd: float, limit: int, after: tuple[float, int] = (float("-inf"), 0)
+def as_sources(rows: NDArray[Any]) -> list[AlertSource]:
+    """Rows of :data:`ALERT_SOURCES_DTYPE`, one by one."""
+    return [
+        AlertSource(alert_id, sourceid, None if lone else objectid, mjd)
+        for alert_id, sourceid, objectid, lone, mjd in rows.tolist()
+    ]
+
+
+def alerts_by_time(
+    cursor: Any,
+    *,
+    through_mjd: float,
+    limit: int,
+    after: tuple[float, int] = BEFORE_ALL,
+    sent: bool = False,
+    but: Sequence[int] = (),
 ) -> NDArray[Any]:
-    """The next alerts to send, by time and then source id.
+    """The next alerts that are not sent yet, or that were, by time and then source id.
 
     Parameters
     ----------
@@ -325,36 +276,93 @@ def unsent_alerts(
         Time of the latest source, MJD (TAI), inclusive.
     after
         Time and id of the last source of the slice before.
+    but
+        Alerts to leave out.
 
     Returns
     -------
     structured array
-        ``alert_id``, ``diasource_id``, ``midpointtai``; at most ``limit`` rows.
+        Fields of :data:`ALERT_SOURCES_DTYPE`; at most ``limit`` rows.
     """
-    bounds = {"through": through_mjd, "after_mjd": after[0], "after_id": after[1], "limit": limit}
-    return bulkcopy.read(cursor, cursor.mogrify(UNSENT, bounds).decode(), UNSENT_DTYPE)
+    bounds = bounds_of(through_mjd, after, but) | {"limit": limit}
+    query = cursor.mogrify(SLICE.format(marked=MARKED[sent]), bounds).decode()
+    return bulkcopy.read(cursor, query, ALERT_SOURCES_DTYPE)
 
 
-def unsent_slices(cursor: Any, *, through_mjd: float, size: int) -> Iterator[list[int]]:
-    """Ids of all unsent alerts in order of time, in slices; whoever takes one may mark it before the next."""
-    rows = unsent_alerts(cursor, through_mjd=through_mjd, limit=size)
-    while len(rows):
-        yield rows["alert_id"].tolist()
-        last = (float(rows[-1]["midpointtai"]), int(rows[-1]["diasource_id"]))
-        rows = unsent_alerts(cursor, through_mjd=through_mjd, limit=size, after=last)
+def bounds_of(through_mjd: float, after: tuple[float, int], but: Sequence[int]) -> dict[str, Any]:
+    return {"through": through_mjd, "after_mjd": after[0], "after_id": after[1], "but": list(but)}
 
 
-def count_unsent(cursor: Any, *, through_mjd: float) -> int:
-    """How many alerts are unsent up to a time, MJD (TAI), inclusive."""
-    cursor.execute(COUNT_UNSENT, (through_mjd,))
+def count_alerts(
+    cursor: Any,
+    *,
+    through_mjd: float,
+    after: tuple[float, int] = BEFORE_ALL,
+    sent: bool = False,
+    but: Sequence[int] = (),
+) -> int:
+    """How many alerts :func:`alerts_by_time` would give, one slice after the other."""
+    cursor.execute(COUNT.format(marked=MARKED[sent]), bounds_of(through_mjd, after, but))
     count: int = cursor.fetchone()[0]
     return count
 
 
-def mark_sent(cursor: Any, alert_ids: Sequence[int], when: datetime) -> int:
-    """Mark alerts sent, which moves the campaign's clock; returns how many were not marked before."""
-    cursor.execute(MARK_SENT, (when, list(alert_ids)))
-    marked: int = cursor.rowcount
+def unsent_slices(cursor: Any, *, through_mjd: float, size: int) -> Iterator[list[int]]:
+    """Ids of all unsent alerts in order of time, in slices; whoever takes one may mark it before the next."""
+    rows = alerts_by_time(cursor, through_mjd=through_mjd, limit=size)
+    while len(rows):
+        yield rows["alert_id"].tolist()
+        rows = alerts_by_time(cursor, through_mjd=through_mjd, limit=size, after=last_of(rows))
+
+
+def last_of(rows: NDArray[Any]) -> tuple[float, int]:
+    """After what the next slice begins."""
+    return float(rows[-1]["midpointtai"]), int(rows[-1]["diasource_id"])
+
+
+def count_unsent(cursor: Any, *, through_mjd: float) -> int:
+    """How many alerts are unsent up to a time, MJD (TAI), inclusive."""
+    return count_alerts(cursor, through_mjd=through_mjd)
+
+
+@dataclass(frozen=True)
+class RunBatch:
+    """Alerts of one night that a run of ``send_elasticc2_alerts`` sent together.
+
+    Attributes
+    ----------
+    slice_ends : str or None
+        New value of the run's column, JSON; None: it stays.
+    """
+
+    run: int
+    night: int
+    messages: int
+    bytes: int
+    first_mjd: float
+    last_mjd: float
+    slice_ends: str | None = None
+
+
+def mark_sent(cursor: Any, alert_ids: Sequence[int], when: datetime, *, batch: RunBatch | None = None) -> int:
+    """Mark alerts sent, which moves the campaign's clock, and enter them in the record of what was sent.
+
+    Parameters
+    ----------
+    batch
+        Of the run that sent them, whose row comes up to date; None: somebody else sent them, of any nights.
+
+    Returns
+    -------
+    int
+        How many were not marked before.
+    """
+    values = {"when": when, "alerts": list(alert_ids)}
+    if batch is None:
+        cursor.execute(MARK_SENT, values)
+    else:
+        cursor.execute(MARK_SENT_IN_RUN, values | asdict(batch))
+    marked: int = cursor.fetchone()[0]
     return marked
 
 
@@ -383,7 +391,7 @@ def reconstruct(
         Where neither id is given, with the documented sentence.
     """
     with connection.cursor() as cursor:
-        alert_id, diasource_id, objectid = find_alert(cursor, alertid, sourceid, hidden_after)
+        alert_id, diasource_id, objectid, _ = find_alert(cursor, alertid, sourceid, hidden_after)
         if objectid is None:
             history = lone_histories(cursor, [diasource_id])[diasource_id]
         else:

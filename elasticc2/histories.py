@@ -2,9 +2,9 @@
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.recfunctions import structured_to_unstructured
@@ -19,7 +19,9 @@ FORCED_FROM_AGE_DAYS = 0.5
 # ... and an older one none from longer than this before its first source.
 FORCED_BEFORE_FIRST_DAYS = 30.0
 
-# Columns in the order of the alert schema.
+# Columns by name, as many values in each.
+Columns = Mapping[str, NDArray[Any]]
+# In the order of the alert schema.
 SOURCE_DTYPE = [
     ("diasource_id", "i8"),
     ("diaobject_id", "i8"),
@@ -45,34 +47,41 @@ OBJECT_DTYPE = [
     ("decl", "f8"),
     *((name, "f4") for name in OBJECT_FLOATS),
     *((f"{name} is null", "?") for name in OBJECT_FLOATS),
+    ("isddf", "?"),
 ]
+# Everything: bounds of time as SQL has them.
+BEGINNING, END = float("-inf"), float("inf")
 
-# A source without object is read with object 0; who asks for one knows that it has none.
-SOURCES = """
-SELECT diasource_id, coalesce(diaobject_id, 0), midpointtai, filtername::"char",
-       ra, decl, psflux, psfluxerr, snr
+# How a column travels: all rows of a batch as one value, which is a third of the cost of a row each.
+SENT_AS = {"i8": "int8send({})", "f8": "float8send({})", "f4": "float4send({})", "S1": 'charsend({}::"char")'}
+# Objects are looked up one by one, so that each is sought in its own partition only.
+PHOTOMETRY = """
+SELECT string_agg(int8send(rows), ''), {together}
+FROM (SELECT of_object.*
+      FROM unnest({ids}) WITH ORDINALITY AS wanted (id, place)
+      CROSS JOIN LATERAL (SELECT count(*) AS rows, {columns} FROM {table}
+                          WHERE diaobject_id = wanted.id AND midpointtai BETWEEN {since} AND {until}
+                         ) of_object
+      ORDER BY place) of_objects"""
+# Who asks for a source that has no object knows it.
+LONE_SOURCES = """
+SELECT diasource_id, 0::bigint, midpointtai, filtername::"char", ra, decl, psflux, psfluxerr, snr
 FROM elasticc2_ppdbdiasource
-WHERE {column} = ANY({ids})
-ORDER BY diaobject_id, midpointtai, diasource_id"""
-FORCED = """
-SELECT diaforcedsource_id, diaobject_id, midpointtai, filtername::"char", psflux, psfluxerr
-FROM elasticc2_ppdbdiaforcedsource
-WHERE diaobject_id = ANY({ids})
-ORDER BY diaobject_id, midpointtai, diaforcedsource_id"""
+WHERE diasource_id = ANY({ids})
+ORDER BY diasource_id"""
 OBJECTS = f"""
 SELECT diaobject_id, ra, decl,
        {", ".join(f"coalesce({name}, '0')" for name in OBJECT_FLOATS)},
-       {", ".join(f"{name} IS NULL" for name in OBJECT_FLOATS)}
+       {", ".join(f"{name} IS NULL" for name in OBJECT_FLOATS)}, isddf
 FROM elasticc2_ppdbdiaobject
 WHERE diaobject_id = ANY({{ids}})
 ORDER BY diaobject_id"""
 SIMVERSIONS = (
-    "SELECT simversion FROM elasticc2_ppdbdiaobject WHERE diaobject_id = ANY(%s) ORDER BY diaobject_id"
+    "SELECT simversion FROM elasticc2_ppdbdiaobject WHERE diaobject_id = ANY({ids}) ORDER BY diaobject_id"
 )
 
 
-@dataclass(frozen=True)
-class Timeline:
+class Timeline(NamedTuple):
     """When an object was detected and when it was measured: MJD (TAI), ascending."""
 
     sources: Sequence[float]
@@ -131,14 +140,14 @@ class Batch:
         Fields of :data:`OBJECT_DTYPE`.
     simversions : list of str or None
         One an object.
-    sources, forced : structured arrays
-        Rows of all objects, one object after the other.
+    sources, forced : dict of arrays
+        Columns of :data:`SOURCE_DTYPE` and :data:`FORCED_DTYPE`, of one object after the other.
     """
 
     objects: NDArray[Any]
     simversions: list[str | None]
-    sources: NDArray[Any]
-    forced: NDArray[Any]
+    sources: Columns
+    forced: Columns
 
     def __len__(self) -> int:
         return len(self.objects)
@@ -178,29 +187,96 @@ def spans(of: NDArray[np.int64], objectids: NDArray[np.int64]) -> list[slice]:
     return [slice(start, stop) for start, stop in zip(starts, stops, strict=True)]
 
 
-def timeline(sources: NDArray[Any], forced: NDArray[Any]) -> Timeline:
-    """The times of one object's rows."""
-    return Timeline(*(array("d", rows["midpointtai"].tobytes()) for rows in (sources, forced)))
+def timeline(sources: NDArray[np.float64], forced: NDArray[np.float64]) -> Timeline:
+    """The times of one object's rows as Python searches them fastest."""
+    return Timeline(array("d", sources.tobytes()), array("d", forced.tobytes()))
 
 
-def read_batch(cursor: Any, objectids: Iterable[int]) -> Batch:
-    """Read objects with all their sources and forced sources; ids that are no object are left out."""
+def read_batch(
+    cursor: Any, objectids: Iterable[int], *, since_mjd: float = BEGINNING, until_mjd: float = END
+) -> Batch:
+    """Read objects with their sources and forced sources; ids that are no object are left out.
+
+    Parameters
+    ----------
+    since_mjd, until_mjd
+        Leave out photometry before and after, MJD (TAI), but no earlier source: an object's first one counts.
+    """
     ids = sorted(set(objectids))
     literal = cursor.mogrify("%s::bigint[]", (ids,)).decode()
-    cursor.execute(SIMVERSIONS, (ids,))
+    (simversions,) = bulkcopy.read_fields(cursor, SIMVERSIONS.format(ids=literal), columns=1)
+    objects = bulkcopy.read(cursor, OBJECTS.format(ids=literal), OBJECT_DTYPE)
+    known = objects["diaobject_id"]
     return Batch(
-        simversions=[simversion for (simversion,) in cursor.fetchall()],
-        objects=bulkcopy.read(cursor, OBJECTS.format(ids=literal), OBJECT_DTYPE),
-        sources=bulkcopy.read(cursor, SOURCES.format(column="diaobject_id", ids=literal), SOURCE_DTYPE),
-        forced=bulkcopy.read(cursor, FORCED.format(ids=literal), FORCED_DTYPE),
+        simversions=[None if text is None else str(text, "utf-8") for text in simversions],
+        objects=objects,
+        sources=read_photometry(cursor, "elasticc2_ppdbdiasource", SOURCE_DTYPE, known, BEGINNING, until_mjd),
+        forced=read_photometry(
+            cursor, "elasticc2_ppdbdiaforcedsource", FORCED_DTYPE, known, since_mjd, until_mjd
+        ),
     )
+
+
+def read_photometry(
+    cursor: Any,
+    table: str,
+    dtype: Sequence[tuple[str, str]],
+    objectids: NDArray[np.int64],
+    since_mjd: float,
+    until_mjd: float,
+) -> Columns:
+    """Photometry of some objects, in order of object, time and id; both bounds (MJD, TAI) are inclusive."""
+    kinds = {name: kind for name, kind in dtype if name != "diaobject_id"}
+    query = PHOTOMETRY.format(
+        columns=", ".join(
+            f"string_agg({SENT_AS[kind].format(name)}, '') AS {name}" for name, kind in kinds.items()
+        ),
+        together=", ".join(f"string_agg({name}, '')" for name in kinds),
+        table=table,
+        ids="%s::bigint[]",
+        since="%s::float8",
+        until="%s::float8",
+    )
+    literals = cursor.mogrify(query, (objectids.tolist(), since_mjd, until_mjd)).decode()
+    counts, *values = (
+        np.frombuffer(field or b"", f">{kind}")
+        for (field,), kind in zip(
+            bulkcopy.read_fields(cursor, literals, columns=1 + len(kinds)),
+            ("i8", *kinds.values()),
+            strict=True,
+        )
+    )
+    found = dict(zip(kinds, values, strict=True)) | {"diaobject_id": np.repeat(objectids, counts.astype(int))}
+    return sorted_columns({name: found[name].astype(kind) for name, kind in dtype})
+
+
+def sorted_columns(columns: Columns) -> Columns:
+    """The columns in order of object, time and id, which is the first of them."""
+    keys = [next(iter(columns.values())), columns["midpointtai"], columns["diaobject_id"]]
+    # A load brings an object's photometry in order of time; what is added later may not be.
+    if is_ascending(keys):
+        return columns
+    order = np.lexsort(keys)
+    return {name: column[order] for name, column in columns.items()}
+
+
+def is_ascending(keys: Sequence[NDArray[Any]]) -> bool:
+    """Whether rows come in order of their keys, of which the last is the most important."""
+    later = np.zeros(max(len(keys[0]) - 1, 0), bool)
+    for key in keys:
+        later = (key[1:] > key[:-1]) | (later & (key[1:] == key[:-1]))
+    return bool(later.all())
 
 
 def histories(cursor: Any, objectids: Iterable[int]) -> dict[int, ObjectHistory]:
     """Histories by object; ids that are no object are left out."""
     batch = read_batch(cursor, objectids)
     return {
-        objectid: object_history(batch.properties(k), batch.sources[sources], batch.forced[forced])
+        objectid: object_history(
+            batch.properties(k),
+            as_rows(batch.sources, sources, SOURCE_DTYPE),
+            as_rows(batch.forced, forced, FORCED_DTYPE),
+        )
         for k, (objectid, (sources, forced)) in enumerate(zip(batch.ids, batch.spans(), strict=True))
     }
 
@@ -208,13 +284,22 @@ def histories(cursor: Any, objectids: Iterable[int]) -> dict[int, ObjectHistory]
 def object_history(
     properties: dict[str, Any] | None, sources: NDArray[Any], forced: NDArray[Any]
 ) -> ObjectHistory:
-    return ObjectHistory(properties, sources, forced, timeline(sources, forced))
+    times = timeline(sources["midpointtai"], forced["midpointtai"])
+    return ObjectHistory(properties, sources, forced, times)
+
+
+def as_rows(columns: Columns, span: slice, dtype: Sequence[tuple[str, str]]) -> NDArray[Any]:
+    """Some of the rows as a structured array."""
+    rows = np.empty(span.stop - span.start, np.dtype(list(dtype)))
+    for name, column in columns.items():
+        rows[name] = column[span]
+    return rows
 
 
 def read_lone_sources(cursor: Any, sourceids: Iterable[int]) -> NDArray[Any]:
     """Sources that belong to no object, by their own ids."""
     literal = cursor.mogrify("%s::bigint[]", (sorted(set(sourceids)),)).decode()
-    return bulkcopy.read(cursor, SOURCES.format(column="diasource_id", ids=literal), SOURCE_DTYPE)
+    return bulkcopy.read(cursor, LONE_SOURCES.format(ids=literal), SOURCE_DTYPE)
 
 
 def lone_histories(cursor: Any, sourceids: Iterable[int]) -> dict[int, ObjectHistory]:
