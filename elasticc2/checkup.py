@@ -1,13 +1,15 @@
-"""Findings of ``manage.py doctor`` in this campaign: is what is kept of objects what their rows say?"""
+"""Findings of ``manage.py doctor`` in this campaign: sending, and is what is kept what the rows say?"""
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
 from psycopg2.errors import LockNotAvailable
 
 from elasticc2.counts import estimate
+from elasticc2.coverage import NOON, nights_sent, of_night
 from elasticc2.renewal import LOCK
 from elasticc2.summaries import GROUNDLESS, KEPT, forget_groundless, summarise
 from tom_desc.findings import Finding
@@ -39,11 +41,26 @@ WAITING = {
     "elasticc2_loadnews, unnest(diaobject_ids) AS id": "objects that a load brought or added to",
     "elasticc2_staleobjects, unnest(diaobject_ids) AS id": "objects whose photometry somebody changed",
 }
+# A run of sending confirms alerts much more often than this.
+SILENT = timedelta(minutes=10)
+UNFINISHED = """
+SELECT sendrun_id, through_mjd, alerts_sent, updated, failure
+FROM elasticc2_sendrun WHERE finished IS NULL ORDER BY sendrun_id LIMIT 1"""
+# A night has up to 10^5 alerts.
+COMPARED_NIGHTS = 5
+MARKS = """
+SELECT count(alertsenttimestamp), count(*) - count(alertsenttimestamp)
+FROM elasticc2_ppdbdiasource s
+CROSS JOIN LATERAL (SELECT alertsenttimestamp FROM elasticc2_ppdbalert
+                    WHERE diasource_id = s.diasource_id OFFSET 0) alert
+WHERE midpointtai > %(noon)s AND midpointtai <= %(next_noon)s"""
 
 
 def checkup(sample: int) -> Iterator[Finding]:
-    """What waits for reveal, and whether what is kept of ``sample`` objects, at random, is right."""
+    """Reveal's work, sending, and whether what is kept of ``sample`` objects, at random, is right."""
     yield waiting()
+    yield sending(datetime.now(UTC))
+    yield marks()
     try:
         objects, wrong = compare(sample)
     except OperationalError as error:
@@ -68,6 +85,50 @@ def waiting() -> Finding:
         cursor.execute("SELECT count(*) FROM elasticc2_unknownsource")
         said.append(f"{cursor.fetchone()[0]} sources that the PPDB does not have")
     return Finding("waiting for reveal", ", ".join(said))
+
+
+def sending(now: datetime) -> Finding:
+    """Whether a run of sending was left unfinished."""
+    with connection.cursor() as cursor:
+        cursor.execute(UNFINISHED)
+        row = cursor.fetchone()
+    if row is None:
+        return Finding("sending", "no run is unfinished")
+    number, through_mjd, alerts, updated, failure = row
+    said = f"run {number}, through MJD {through_mjd}, has confirmed {alerts} alerts"
+    cure = "manage.py send_elasticc2_alerts, which completes it before anything else"
+    if failure:
+        return Finding("sending", f"{said} and failed: {failure}", cure)
+    if now - updated > SILENT:
+        return Finding("sending", f"{said} and was last heard of {updated:%Y-%m-%d %H:%M} UTC", cure)
+    return Finding("sending", f"{said} and goes on")
+
+
+def marks() -> Finding:
+    """Whether as many alerts are marked as the batches of the latest nights say were sent.
+
+    More are where somebody else marked them. Fewer are where somebody took marks away, which is in order once
+    these alerts were sent again.
+    """
+    differing, unmarked = [], []
+    nights = nights_sent(limit=COMPARED_NIGHTS)
+    for night, sent in nights:
+        marked, unsent = count_marks(night)
+        if marked != sent:
+            differing.append(f"{marked} of night {night}, of which {sent} were sent")
+        if marked < sent and unsent:
+            unmarked.append(night)
+    said = f"of {len(nights)} nights compared with what was sent: {', '.join(differing) or 'the same'}"
+    window = f"--start-day {min(unmarked) - NOON} --through-day {max(unmarked) + NOON}" if unmarked else ""
+    return Finding("marked alerts", said, window and f"manage.py send_elasticc2_alerts {window} --do")
+
+
+def count_marks(night: int) -> tuple[int, int]:
+    """How many alerts of a night are marked sent, and how many are not."""
+    with connection.cursor() as cursor:
+        cursor.execute(MARKS, of_night(night))
+        marked, unsent = cursor.fetchone()
+    return marked, unsent
 
 
 def compare(sample: int) -> tuple[int, Counter[str]]:

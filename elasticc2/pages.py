@@ -26,6 +26,7 @@ from tom_desc.campaigns.models import Campaign
 from tom_desc.fields import MAX_ID
 from tom_desc.jsonpost import json_answer
 from tom_desc.mjd import utc
+from tom_desc.querykeys import BadQuery, changed, real, refuses_bad_queries, whole
 
 MAX_PAGE = 1_000_000
 
@@ -60,12 +61,10 @@ def clock_context(clock: Now) -> dict[str, Any]:
 
 @require_safe
 @login_required
+@refuses_bad_queries
 def find_object(request: HttpRequest) -> HttpResponse:
     """From the form of the front page to the object's page."""
-    try:
-        objectid = whole(request.GET, "id", MAX_ID)
-    except BadQuery as refusal:
-        return bad_query(request, refusal)
+    objectid = whole(request.GET, "id", MAX_ID)
     if objectid is None:
         return HttpResponseRedirect(reverse("elasticc2:front"))
     return HttpResponseRedirect(reverse("elasticc2:object", args=(objectid,)))
@@ -73,13 +72,11 @@ def find_object(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @login_required
+@refuses_bad_queries
 def object_page(request: HttpRequest, objectid: int) -> HttpResponse:
     """All that the TOM knows of an object."""
     of_object = known_object(objectid)
-    try:
-        over_time = opinions_over_time(objectid, classid=asked_class(request.GET))
-    except BadQuery as refusal:
-        return bad_query(request, refusal)
+    over_time = opinions_over_time(objectid, classid=asked_class(request.GET))
     clock = now(ELASTICC2)
     curves = light_curve(objectid, clock)
     points = dossier.points_of(objectid, curves)
@@ -114,13 +111,11 @@ def object_json(request: HttpRequest, objectid: int) -> HttpResponseBase:
 
 @require_safe
 @login_required
+@refuses_bad_queries
 def object_opinions(request: HttpRequest, objectid: int) -> HttpResponse:
     """The part of the object's page that the query key ``class`` changes."""
     known_object(objectid)
-    try:
-        over_time = opinions_over_time(objectid, classid=asked_class(request.GET))
-    except BadQuery as refusal:
-        return bad_query(request, refusal)
+    over_time = opinions_over_time(objectid, classid=asked_class(request.GET))
     return render(request, "elasticc2/opinions_over_time.html", {"over_time": over_time})
 
 
@@ -153,17 +148,15 @@ def light_curve(objectid: int, clock: Now, *, hostinfo: bool = False) -> lightcu
 
 @require_safe
 @login_required
+@refuses_bad_queries
 def hot_list(request: HttpRequest) -> HttpResponse:
     """Hot transients: query keys ``days`` or ``detected_since_mjd``, ``mjd_now``, ``sort``, ``page``."""
     clock = now(ELASTICC2)
     classifiers = hotcolumns.classifiers()
     columns = [*hotcolumns.COLUMNS, *(classifier.column for classifier in classifiers)]
-    try:
-        window = asked_window(request.GET, clock)
-        sort = asked_sort(request.GET, columns)
-        page_number = whole(request.GET, "page", MAX_PAGE) or 1
-    except BadQuery as refusal:
-        return bad_query(request, refusal)
+    window = asked_window(request.GET, clock)
+    sort = asked_sort(request.GET, columns)
+    page_number = whole(request.GET, "page", MAX_PAGE) or 1
     context = clock_context(clock)
     page = hotlist.hot_page(
         since_mjd=window.since_mjd,
@@ -227,16 +220,6 @@ def head(query: QueryDict, column: hotcolumns.Column, sort: hotcolumns.Sort) -> 
     return Head(column, first, changed(query, sort=str(first), page=None), "")
 
 
-def changed(query: QueryDict, **values: str | None) -> str:
-    """The query string with other values; None takes a key away."""
-    other = query.copy()
-    for key, value in values.items():
-        other.pop(key, None)
-        if value is not None:
-            other[key] = value
-    return f"?{other.urlencode()}"
-
-
 def page_links(query: QueryDict, page: hotlist.HotPage) -> dict[str, str]:
     """Query strings of the pages beside this one; empty where there is none."""
 
@@ -277,33 +260,3 @@ def asked_window(query: QueryDict, clock: Now) -> Window:
     if since is None:
         since = until - (lightcurves.HOT_DAYS if days is None else days)
     return Window(since, until)
-
-
-class BadQuery(Exception):
-    """A query key that makes no sense; the sentence says which and why."""
-
-
-def real(query: QueryDict, key: str, most: float) -> float | None:
-    """A query key as a number from 0 to ``most``; None where it is missing or empty."""
-    text = query.get(key, "").strip()
-    try:
-        value = float(text) if text else None
-    except ValueError:
-        value = math.nan
-    if value is not None and not 0 <= value <= most:
-        raise BadQuery(f"{key} must be a number from 0 to {most:g}, not {text[:60]!r}")
-    return value
-
-
-def whole(query: QueryDict, key: str, most: int) -> int | None:
-    """A query key as a whole number from 1 to ``most``; None where it is missing or empty."""
-    text = query.get(key, "").strip()
-    if not text:
-        return None
-    if not (text.isascii() and text.isdecimal() and len(text) < 20 and 1 <= int(text) <= most):
-        raise BadQuery(f"{key} must be a whole number from 1 to {most}, not {text[:60]!r}")
-    return int(text)
-
-
-def bad_query(request: HttpRequest, refusal: BadQuery) -> HttpResponse:
-    return render(request, "400.html", {"sentence": str(refusal)}, status=400)

@@ -15,6 +15,10 @@ BEHIND_TLS = env.flag("BEHIND_TLS")
 # Light curves of more objects are asked for in several requests: an answer is made in memory.
 LIGHT_CURVE_OBJECTS = env.number("LIGHT_CURVE_OBJECTS", 50_000)
 
+# What broker teams are told: where the alerts are, and on which topic they may practise.
+KAFKA_PUBLIC_SERVER = env.text("KAFKA_PUBLIC_SERVER", env.text("KAFKA_SERVER", "kafka-server:9092"))
+ALERTS_TEST_TOPIC = env.text("ALERTS_TEST_TOPIC", "alerts-test")
+
 QUERY_RESULTS = Path(env.text("QUERY_RESULTS", "/query_results"))
 LOGDIR = Path(env.text("LOGDIR", "/logs"))
 

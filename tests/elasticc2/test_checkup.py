@@ -1,3 +1,5 @@
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from django.db import connection
 
@@ -5,6 +7,7 @@ from elasticc2.checkup import checkup
 from elasticc2.renewal import rebuild
 from elasticc2.reveal import reveal
 from tests.elasticc2.sky import add_object, hear, message, rows
+from tests.elasticc2.test_coverage import add_batch, add_run, mark
 
 pytestmark = pytest.mark.django_db
 
@@ -53,6 +56,66 @@ def test_damage_is_found_and_a_rebuild_cures_it(damage: str, about: str) -> None
     assert (about, "manage.py rebuild_summaries") in not_ok()
     list(rebuild())
     assert not_ok() == []
+
+
+def said_of(about: str) -> tuple[str, str]:
+    """What is said of something, and what is to be done."""
+    [finding] = [finding for finding in checkup(0) if finding.about == about]
+    return finding.said, finding.cure
+
+
+def test_a_run_of_sending_that_is_finished_is_in_order() -> None:
+    add_run(finished=datetime.now(UTC))
+    assert said_of("sending") == ("no run is unfinished", "")
+
+
+def test_a_run_of_sending_that_goes_on_is_in_order() -> None:
+    run = add_run(alerts_sent=30)
+    assert said_of("sending") == (
+        f"run {run.pk}, through MJD 60010.5, has confirmed 30 alerts and goes on",
+        "",
+    )
+
+
+def test_a_run_of_sending_that_was_left_is_found() -> None:
+    add_run(updated=datetime.now(UTC) - timedelta(minutes=11))
+    said, cure = said_of("sending")
+    assert "was last heard of" in said
+    assert cure.startswith("manage.py send_elasticc2_alerts")
+
+
+def test_a_run_of_sending_that_failed_is_found_with_its_reason() -> None:
+    add_run(failure="Kafka is away")
+    said, cure = said_of("sending")
+    assert said.endswith("and failed: Kafka is away")
+    assert cure.startswith("manage.py send_elasticc2_alerts")
+
+
+def test_alerts_marked_as_often_as_sent_are_in_order() -> None:
+    assert said_of("marked alerts") == ("of 0 nights compared with what was sent: the same", "")
+    mark(100_000, 200_000)
+    add_batch(60000, 2)
+    assert said_of("marked alerts") == ("of 1 nights compared with what was sent: the same", "")
+
+
+def test_marks_that_somebody_took_away_are_found_until_the_alerts_are_sent_again() -> None:
+    mark(100_000)
+    add_batch(60000, 2)
+    said, cure = said_of("marked alerts")
+    assert said.endswith(": 1 of night 60000, of which 2 were sent")
+    assert cure == "manage.py send_elasticc2_alerts --start-day 59999.5 --through-day 60000.5 --do"
+    mark(200_000)
+    add_batch(60000, 1)
+    assert said_of("marked alerts")[1] == ""
+
+
+def test_marks_of_others_are_said_and_in_order() -> None:
+    mark(100_000, 200_000)
+    add_batch(60000, 1)
+    assert said_of("marked alerts") == (
+        "of 1 nights compared with what was sent: 2 of night 60000, of which 1 were sent",
+        "",
+    )
 
 
 def test_looking_changes_nothing() -> None:

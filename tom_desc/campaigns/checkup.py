@@ -18,6 +18,7 @@ from tom_desc.campaigns.registry import CampaignInfo, campaigns
 from tom_desc.findings import Finding
 from tom_desc.mjd import utc
 from tom_desc.partitions import sequences_behind
+from tom_desc.streams import checkup as streams
 
 # What the tests run on.
 POSTGRES_VERSIONS = range(15, 19)
@@ -52,6 +53,7 @@ def checkup(*, sample: int) -> Iterator[Finding]:
         return
     yield from disk()
     yield grants()
+    yield from streams.checkup()
     for campaign in campaigns():
         yield sequences(campaign)
         yield clock(campaign)
