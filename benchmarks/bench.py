@@ -10,6 +10,7 @@ from django.core.management import call_command
 from benchmarks import databases, skies
 from benchmarks.scales import Scale
 from localservers.home import Home
+from localservers.kafka import Kafka
 from localservers.progress import Progress
 from tom_desc.snana.simulate import simulate_survey
 
@@ -58,6 +59,14 @@ class Bench:
             with self.progress.step("the survey, loaded"), databases.using(LOADED):
                 load_survey(directories)
         return LOADED
+
+    def kafka(self) -> str:
+        """Address of a Kafka of the run's own, started when first asked for."""
+        kafka = Kafka(Home.from_environment(), tied=True)
+        if self._is_new("Kafka"):
+            with self.progress.step("Kafka"):
+                kafka.up()
+        return kafka.server
 
     def _is_new(self, what: str) -> bool:
         """Whether this is asked of the thing for the first time."""

@@ -8,7 +8,7 @@ from io import BytesIO
 from typing import Any
 
 from benchmarks import databases
-from tom_desc.bulkcopy import END, SIGNATURE, Column, column_types, encode, row_count
+from tom_desc.bulkcopy import END, READ_AT_ONCE, SIGNATURE, Column, column_types, encode, row_count
 
 
 class CopyFailed(Exception):
@@ -25,7 +25,7 @@ class Rows:
 
     def copy(self, cursor: Any) -> None:
         """Into their table."""
-        cursor.copy_expert(self.statement, BytesIO(self.data))
+        cursor.copy_expert(self.statement, BytesIO(self.data), READ_AT_ONCE)
 
 
 def copy_form(cursor: Any, table: str, columns: Mapping[str, Column]) -> Rows:

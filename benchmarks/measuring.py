@@ -6,7 +6,7 @@ beside a limit that was measured in the same run, or beside a number where the g
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -15,17 +15,20 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Goal:
-    """What the ratio of a result has to be."""
+    """What the ratio of a result has to be; a value of ``or_value`` is enough, too."""
 
     at_least: bool
     bound: float
+    or_value: float | None = None
 
-    def holds(self, ratio: float) -> bool:
-        """Whether the ratio is on the right side."""
-        return ratio >= self.bound if self.at_least else ratio <= self.bound
+    def holds(self, ratio: float, value: float) -> bool:
+        """Whether the ratio is on the right side, or the value reaches far enough."""
+        enough = self.or_value is not None and value >= self.or_value
+        return enough or (ratio >= self.bound if self.at_least else ratio <= self.bound)
 
     def __str__(self) -> str:
-        return f"{'>=' if self.at_least else '<='} {self.bound:g}"
+        ratio = f"{'>=' if self.at_least else '<='} {self.bound:g}"
+        return ratio if self.or_value is None else f"{ratio} or {self.or_value:,.0f}"
 
 
 def at_least(bound: float) -> Goal:
@@ -36,6 +39,11 @@ def at_least(bound: float) -> Goal:
 def at_most(bound: float) -> Goal:
     """The less the better."""
     return Goal(at_least=False, bound=bound)
+
+
+def either(goal: Goal, *, value: float) -> Goal:
+    """The goal, or at least this value."""
+    return replace(goal, or_value=value)
 
 
 @dataclass(frozen=True)
@@ -70,7 +78,7 @@ class Result:
     @property
     def holds(self) -> bool | None:
         """Whether the goal is reached; None where there is none."""
-        return None if self.goal is None else self.goal.holds(self.ratio)
+        return None if self.goal is None else self.goal.holds(self.ratio, self.value)
 
     def as_json(self) -> dict[str, Any]:
         """The entry of the JSON file."""

@@ -1,5 +1,6 @@
 """What brokers say in a benchmark, and the same as rows ready to be copied."""
 
+import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ import orjson
 from django.db import connection
 
 from benchmarks.copying import Rows, copy_form
-from elasticc2.ingest import REST_TOPIC, classifier_ids, first_of_each, message_columns
+from elasticc2.ingest import classifier_ids, message_columns, rest_columns
 from tom_desc.streams.classifications import check
 from tom_desc.streams.fakebroker import NUGENT, RANDOM_SN_TYPE
 
@@ -19,6 +20,23 @@ AT_ONCE = 1000
 MOMENT_MS = 1_704_067_200_000
 # Of messages: far beyond what the sequence gives out.
 FIRST_FREE_ID = 10**12
+# Sources that no sky has: beyond the epochs of every object.
+FIRST_UNUSED_EPOCH = 1000
+
+
+class Sources:
+    """Ids of sources that nobody has spoken of, spread over all objects as a night's are."""
+
+    def __init__(self, objects: int) -> None:
+        self.objects = objects
+        self.epoch = FIRST_UNUSED_EPOCH
+        self.dice = random.Random(1)
+
+    def next(self, count: int) -> list[int]:
+        """So many more."""
+        self.epoch += 1
+        chosen = self.dice.sample(range(1, self.objects + 1), count)
+        return [objectid * 100_000 + self.epoch for objectid in chosen]
 
 
 def messages(sourceids: Sequence[int]) -> list[dict[str, Any]]:
@@ -33,10 +51,9 @@ def messages(sourceids: Sequence[int]) -> list[dict[str, Any]]:
 def rows_of(said: list[dict[str, Any]], *, first_id: int) -> Rows:
     """The rows that ingest would store, numbered from ``first_id``; Django's connection knows the columns."""
     batch, _ = check(said)
-    keep = first_of_each(batch)
-    columns = message_columns(batch, classifier_ids(batch.classifiers), keep, REST_TOPIC)
+    columns = message_columns(batch, classifier_ids(batch.classifiers)) | rest_columns(len(batch))
     with connection.cursor() as cursor:
-        ids = np.arange(first_id, first_id + len(keep))
+        ids = np.arange(first_id, first_id + len(batch))
         return copy_form(cursor, TABLE, {"brokermessage_id": ids} | columns)
 
 

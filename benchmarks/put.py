@@ -8,7 +8,6 @@ class and half have twenty, as the pretend brokers answer.
 ``put of 1``: value is requests a second of 4 clients that send one message each time; limit: 500.
 """
 
-import random
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
@@ -21,30 +20,13 @@ from benchmarks.bench import LARGE, Bench
 from benchmarks.clients import Connection, drive
 from benchmarks.copying import Rows
 from benchmarks.measuring import Result, at_least, in_turn, seconds
-from benchmarks.messages import AT_ONCE, CLASSIFIERS, as_body, messages, rows_of_batches
+from benchmarks.messages import AT_ONCE, CLASSIFIERS, Sources, as_body, messages, rows_of_batches
 from benchmarks.web import Web, profile_requests, web_server
 
 PATH = "/elasticc2/brokermessage/"
 SOURCES_AT_ONCE = AT_ONCE // len(CLASSIFIERS)
 CLIENTS, REQUESTS_A_SECOND = 4, 500.0
-# Sources that no sky has: beyond the epochs of every object.
-FIRST_UNUSED_EPOCH = 1000
 PROFILED = 10
-
-
-class Sources:
-    """Ids of sources that nobody has spoken of, spread over all objects as a night's are."""
-
-    def __init__(self, objects: int) -> None:
-        self.objects = objects
-        self.epoch = FIRST_UNUSED_EPOCH
-        self.dice = random.Random(1)
-
-    def next(self, count: int) -> list[int]:
-        """So many more."""
-        self.epoch += 1
-        chosen = self.dice.sample(range(1, self.objects + 1), count)
-        return [objectid * 100_000 + self.epoch for objectid in chosen]
 
 
 def run(bench: Bench) -> list[Result]:

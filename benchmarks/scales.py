@@ -44,6 +44,10 @@ class Scale:
         Of a thousand broker messages in one run.
     alerts
         To assemble.
+    stored
+        Broker messages that are there before more come from a stream.
+    streamed
+        Those that come, in one run; 100,000 at most.
     """
 
     large: Sky
@@ -53,6 +57,8 @@ class Scale:
     requests: int
     batches: int
     alerts: int
+    stored: int
+    streamed: int
 
 
 SCALES = {
@@ -64,6 +70,8 @@ SCALES = {
         requests=20,
         batches=1,
         alerts=50,
+        stored=1_000,
+        streamed=1_000,
     ),
     "small": Scale(
         large=Sky(objects=25_000, hot=5_000),
@@ -73,6 +81,8 @@ SCALES = {
         requests=200,
         batches=5,
         alerts=1_000,
+        stored=200_000,
+        streamed=50_000,
     ),
     "full": Scale(
         large=Sky(objects=100_000, hot=20_000),
@@ -82,5 +92,7 @@ SCALES = {
         requests=400,
         batches=10,
         alerts=3_000,
+        stored=5_000_000,
+        streamed=100_000,
     ),
 }

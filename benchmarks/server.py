@@ -8,6 +8,7 @@ from dataclasses import replace
 from localservers.checks import scratch_home
 from localservers.environment import full_environment
 from localservers.home import Home
+from localservers.kafka import Kafka
 from localservers.postgres import DATABASE, Postgres
 
 # Write-ahead log is what ingest costs at scale: no checkpoint is to come in between.
@@ -22,6 +23,8 @@ def own_server(home: Home) -> Iterator[None]:
         server = replace(Postgres.from_environment(scratch), extra_settings=SETTINGS)
         server.up()
         os.environ.update(full_environment(server, database=DATABASE))
+        # Kafka's, too, is removed with the run; what Maven brought for it is not.
+        os.environ["TOM_KAFKA_JARS"] = str(Kafka(home).jar_directory)
         try:
             yield
         finally:

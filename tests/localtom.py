@@ -74,15 +74,16 @@ class LocalTom:
         return run_manage(self.settings, *map(str, arguments))
 
     def start(self, *arguments: object) -> "subprocess.Popen[bytes]":
-        """manage.py in the background, a process group of its own."""
-        return subprocess.Popen(
-            manage(*map(str, arguments)),
-            env={**os.environ, **self.settings},
-            cwd=CHECKOUT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        """manage.py in the background, a process group of its own; what it says is kept beside the log."""
+        with (self.directory / f"{arguments[0]}.log").open("ab") as said:
+            return subprocess.Popen(
+                manage(*map(str, arguments)),
+                env={**os.environ, **self.settings},
+                cwd=CHECKOUT,
+                stdout=said,
+                stderr=said,
+                start_new_session=True,
+            )
 
     def sql(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         with self.connection.cursor() as cursor:

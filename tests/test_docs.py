@@ -10,6 +10,7 @@ from django.urls import resolve
 from drf_spectacular.generators import SchemaGenerator
 
 from tests.localtom import CHECKOUT
+from tests.tom_desc.test_metrics import NAMES
 from tom_desc.campaigns.grants import ADMINS, USERS
 
 README = (CHECKOUT / "README.md").read_text()
@@ -52,8 +53,12 @@ def test_every_variable_that_the_settings_read_is_documented() -> None:
 
 
 def test_every_secret_that_is_read_is_documented() -> None:
-    secrets = {"django_secret_key", *(f"{role}_password" for role in (USERS, ADMINS))}
+    secrets = {"django_secret_key", "metrics_token", *(f"{role}_password" for role in (USERS, ADMINS))}
     assert [name for name in secrets if f"`{name}`" not in OPERATIONS] == []
+
+
+def test_every_metric_is_documented() -> None:
+    assert [name for name in sorted(NAMES) if f"`{name}`" not in OPERATIONS] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

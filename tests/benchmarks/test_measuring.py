@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.measuring import Result, at_least, at_most, in_turn, percentile, seconds
+from benchmarks.measuring import Result, at_least, at_most, either, in_turn, percentile, seconds
 
 KEYS = ["name", "value", "unit", "limit", "ratio", "goal", "holds"]
 
@@ -43,6 +43,19 @@ def test_seconds_are_those_of_one_call():
 )
 def test_a_goal_holds_on_its_side_of_the_bound_and_on_the_bound(goal, value, holds):
     assert Result("x", value, "s", 10.0, goal).holds is holds
+
+
+@pytest.mark.parametrize(("value", "holds"), [(4.9, False), (5.0, True), (8.0, True)])
+def test_a_value_may_reach_far_enough_whatever_its_ratio(value, holds):
+    assert Result("x", value, "/s", 10.0, either(at_least(0.9), value=5.0)).holds is holds
+    assert Result("x", 9.0, "/s", 10.0, either(at_least(0.9), value=50.0)).holds is True
+
+
+def test_a_goal_says_what_it_wants():
+    assert [str(goal) for goal in (at_most(2), either(at_least(0.5), value=30_000))] == [
+        "<= 2",
+        ">= 0.5 or 30,000",
+    ]
 
 
 def test_the_entry_of_the_json_file_has_the_promised_keys():

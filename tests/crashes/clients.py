@@ -27,6 +27,14 @@ def wait_for(what: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
+def wait_until(what: Callable[[], bool], seconds: float = 180.0) -> None:
+    """Wait for what has to come; a failure where it does not."""
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, f"{what} is not so after {seconds} s"
+        time.sleep(0.05)
+
+
 # The same command with little work in each transaction, so that there are many.
 REVEAL_IN_SMALL_CHUNKS = """
 from django.core.management import call_command

@@ -7,12 +7,12 @@ moments again.
 import os
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import drop_database
+from tests.conftest import drop_database, template_database
 from tests.crashes.calm import (
     HEARD,
     LOADED,
@@ -25,8 +25,12 @@ from tests.crashes.calm import (
     database,
 )
 from tests.crashes.clients import Putter
+from tests.crashes.servers import Database, Streams, own_database, own_streams
+from tests.localservers.conftest import kafka_jars
 from tests.localtom import LocalTom, database_name
 from tom_desc.snana.simulate import simulate_survey
+
+__all__ = ["kafka_jars"]
 
 SEED = int(os.environ.get("TOM_CRASH_SEED", random.SystemRandom().randrange(10**6)))
 
@@ -71,6 +75,38 @@ def loaded_tom(calm: Uninterrupted, tmp_path: Path) -> Iterator[LocalTom]:
 def heard_tom(calm: Uninterrupted, tmp_path: Path) -> Iterator[LocalTom]:
     with copied(calm.heard, tmp_path) as tom:
         yield tom
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A PostgreSQL of the module's own; whatever starts meanwhile works on it."""
+    with own_database(tmp_path_factory.mktemp("postgres")) as postgres:
+        yield postgres
+
+
+@pytest.fixture(scope="module")
+def streams(kafka_jars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Streams]:
+    """A Kafka of the module's own."""
+    with own_streams(tmp_path_factory.mktemp("streams"), kafka_jars) as streams:
+        yield streams
+
+
+@pytest.fixture(scope="module")
+def migrated_here(postgres: Database) -> Iterator[str]:
+    with template_database() as name:
+        yield name
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Say something at once, in spite of pytest."""
+
+    def say(text: str) -> None:
+        with capsys.disabled():
+            sys.stdout.write(f"\n{text}")
+            sys.stdout.flush()
+
+    return say
 
 
 @pytest.fixture

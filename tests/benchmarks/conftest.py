@@ -1,0 +1,3 @@
+"""Benchmarks run on local servers."""
+
+from tests.localservers.conftest import kafka_jars as kafka_jars
