@@ -1,5 +1,6 @@
 import io
 import json
+from collections import Counter
 from datetime import UTC, datetime
 
 import fastavro
@@ -11,6 +12,7 @@ from django.db import connection
 from elasticc2 import alerts
 from elasticc2.alerts import AlertAssembler
 from elasticc2.campaign import NAME, OBJECT_FLOATS, avro_name
+from elasticc2.models import SendBatch
 from tests.elasticc2.awkward import AwkwardSky
 from tom_desc.campaigns.models import Campaign
 from tom_desc.streams import avro
@@ -309,19 +311,46 @@ def test_an_alert_of_the_future_is_as_unknown_as_any(real_survey):
 
 
 def test_unsent_alerts_come_by_time_up_to_a_day_inclusive(cursor, sky):
-    found = alerts.unsent_alerts(cursor, through_mjd=60000.5, limit=10_000)
+    found = alerts.alerts_by_time(cursor, through_mjd=60000.5, limit=10_000)
     cursor.execute(
-        "SELECT alert_id, diasource_id, midpointtai FROM elasticc2_ppdbalert"
-        " JOIN elasticc2_ppdbdiasource USING (diasource_id)"
+        "SELECT alert_id, diasource_id, coalesce(s.diaobject_id, 0), s.diaobject_id IS NULL, midpointtai"
+        " FROM elasticc2_ppdbalert JOIN elasticc2_ppdbdiasource s USING (diasource_id)"
         " WHERE midpointtai <= 60000.5 ORDER BY midpointtai, diasource_id"
     )
     assert found.tolist() == cursor.fetchall()
     assert found["midpointtai"].max() == 60000.5
+    assert alerts.alerts_by_time(cursor, through_mjd=1e9, limit=10_000)["lone"].sum() == 5
+
+
+def test_alerts_that_were_sent_come_by_time_too(cursor, sky):
+    everything = alerts.alerts_by_time(cursor, through_mjd=1e9, limit=10_000)
+    alerts.mark_sent(cursor, everything["alert_id"][::3].tolist(), WHEN)
+    sent = alerts.alerts_by_time(cursor, through_mjd=1e9, limit=10_000, sent=True)
+    assert sent.tolist() == everything[::3].tolist()
+    assert alerts.count_alerts(cursor, through_mjd=1e9, sent=True) == len(sent)
+
+
+def test_alerts_to_leave_out_are_left_out(cursor, sky):
+    everything = alerts.alerts_by_time(cursor, through_mjd=1e9, limit=10_000)
+    but = everything["alert_id"][[0, 5]].tolist()
+    rest = alerts.alerts_by_time(cursor, through_mjd=1e9, limit=10_000, but=but)
+    assert rest["alert_id"].tolist() == [a for a in everything["alert_id"].tolist() if a not in but]
+    assert alerts.count_alerts(cursor, through_mjd=1e9, but=but) == len(rest)
+
+
+def test_what_somebody_else_sent_is_on_record_by_night_without_a_run(cursor, sky):
+    found = alerts.alerts_by_time(cursor, through_mjd=1e9, limit=10_000)[::5]
+    alerts.mark_sent(cursor, found["alert_id"].tolist(), WHEN)
+    alerts.mark_sent(cursor, found["alert_id"].tolist(), WHEN)
+    nights = Counter(np.ceil(found["midpointtai"] - 0.5).astype(int).tolist())
+    batches = SendBatch.objects.values_list("sendrun", "night", "alerts", "sent").order_by("night")
+    assert list(batches) == [(None, night, count, WHEN) for night, count in sorted(nights.items())]
+    assert len(nights) > 1
 
 
 @pytest.mark.parametrize("marked_between", [False, True])
 def test_slices_of_unsent_alerts_have_each_once(cursor, sky, marked_between):
-    everything = alerts.unsent_alerts(cursor, through_mjd=1e9, limit=10_000)["alert_id"].tolist()
+    everything = alerts.alerts_by_time(cursor, through_mjd=1e9, limit=10_000)["alert_id"].tolist()
     seen = []
     for ids in alerts.unsent_slices(cursor, through_mjd=1e9, size=30):
         assert len(ids) <= 30
@@ -334,10 +363,10 @@ def test_slices_of_unsent_alerts_have_each_once(cursor, sky, marked_between):
 
 def test_sent_alerts_are_not_unsent(cursor, real_survey):
     assert alerts.count_unsent(cursor, through_mjd=60578) == 545
-    first = alerts.unsent_alerts(cursor, through_mjd=60578, limit=45)["alert_id"].tolist()
+    first = alerts.alerts_by_time(cursor, through_mjd=60578, limit=45)["alert_id"].tolist()
     alerts.mark_sent(cursor, first, WHEN)
     assert alerts.count_unsent(cursor, through_mjd=60578) == 500
-    rest = alerts.unsent_alerts(cursor, through_mjd=60578, limit=10_000)["alert_id"].tolist()
+    rest = alerts.alerts_by_time(cursor, through_mjd=60578, limit=10_000)["alert_id"].tolist()
     assert len(rest) == 500
     assert not set(rest) & set(first)
 
@@ -354,6 +383,6 @@ def test_marking_counts_and_changes_only_what_was_not_sent(cursor, sky):
 
 
 def test_marking_moves_the_clock(cursor, sky):
-    found = alerts.unsent_alerts(cursor, through_mjd=1e9, limit=10)
+    found = alerts.alerts_by_time(cursor, through_mjd=1e9, limit=10)
     alerts.mark_sent(cursor, found["alert_id"].tolist(), WHEN)
     assert Campaign.objects.get(name=NAME).sent_mjd == found["midpointtai"].max()

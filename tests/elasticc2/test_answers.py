@@ -4,7 +4,7 @@ import orjson
 import pytest
 from django.db import connection
 
-from elasticc2.alerts import count_unsent, unsent_alerts
+from elasticc2.alerts import alerts_by_time, count_unsent
 from elasticc2.answers import Answered, Receipt, answer_sent, answer_unsent, count_unanswered
 from tom_desc.streams.fakebroker import ALWAYS_THE_SAME, NUGENT, RANDOM_SN_TYPE
 
@@ -89,7 +89,7 @@ def test_a_later_pass_goes_on_where_the_last_one_ended(cursor, put):
 
 
 def test_alerts_are_answered_in_order_of_time(cursor, put):
-    expected = unsent_alerts(cursor, through_mjd=60578, limit=10_000)["alert_id"].tolist()
+    expected = alerts_by_time(cursor, through_mjd=60578, limit=10_000)["alert_id"].tolist()
     answered: list[int] = []
 
     def remember(messages):

@@ -6,15 +6,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaException
 
 from tests.kafkalog import KafkaLog, topic_name
 from tests.tom_desc.streams.pollers import SECONDS, rows, said, value
-from tom_desc.streams import membership
+from tom_desc.streams import membership, topics
 from tom_desc.streams.batches import Batch
 from tom_desc.streams.brokers import Broker, DateWindow
 from tom_desc.streams.membership import Membership
 from tom_desc.streams.positions import Fenced
 from tom_desc.streams.subscription import Rejoin
+from tom_desc.streams.topics import Topics
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -113,3 +115,16 @@ def test_rewinding_sets_the_positions_of_all_topics_there_are(log: KafkaLog, top
     rows("UPDATE streams_position SET next_offset = 7")
     join(topic, topic_name("nowhere"), rewind=True)
     assert rows("SELECT next_offset, epoch FROM streams_position") == [(0, 2)]
+
+
+def test_who_has_no_partitions_looks_whether_kafka_is_there(
+    join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = join(topic_name("nowhere"))
+    one.look_soon()
+    one.look_when_due()
+    assert one.looked > 0
+    monkeypatch.setattr(topics, "REQUEST_SECONDS", 0.5)
+    one.topics = Topics({"bootstrap.servers": "127.0.0.1:1", "log_level": 0})
+    with pytest.raises(KafkaException):
+        one.look_when_due()
