@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from confluent_kafka import Message
 
-from tests.crashes.chatter import Life, count, partitions
+from tests.crashes.chatter import Life, partitions
 from tests.crashes.sayings import Opinion, Times, opinion_of
 from tests.localtom import LocalTom
 
@@ -72,9 +72,9 @@ class Account:
 
     def check(self, tom: LocalTom) -> None:
         """Content, not only counts."""
+        self.check_ledger(tom)
         self.check_messages(tom)
         self.check_letters(tom)
-        self.check_ledger(tom)
         self.check_positions(tom)
 
     def check_messages(self, tom: LocalTom) -> None:
@@ -138,8 +138,3 @@ def as_stored(row: tuple[Any, ...]) -> tuple[Opinion, tuple[Times, Place]]:
 def utc(moment: datetime) -> datetime:
     assert moment.utcoffset() is not None
     return moment
-
-
-def all_is_seen(tom: LocalTom, lives: list[Life]) -> bool:
-    """Whether as many messages were read as there were; which, :meth:`Account.check` says."""
-    return bool(tom.one(SEEN) >= count(lives))

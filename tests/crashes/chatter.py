@@ -88,6 +88,7 @@ class Chatter:
         self.producer = topics.log.new_producer(message_timeout_ms="600000")
         self.names: list[str] = []
         self.said = 0
+        self.counting = threading.Lock()
         self.failed: list[KafkaError] = []
 
     def again_and_again(self, stop: threading.Event) -> None:
@@ -122,15 +123,16 @@ class Chatter:
         self.put(self.topics.name(topic), value)
         self.put(self.topics.name(topic), value[:-3])
 
-    def put(self, name: str, value: Value) -> None:
-        how: dict[str, Any] = {"timestamp": FIRST_MS + 997 * self.dice.randrange(KAFKA_TIMES)}
+    def put(self, name: str, value: Value, **how: int) -> None:
+        how["timestamp"] = FIRST_MS + 997 * self.dice.randrange(KAFKA_TIMES)
         while True:
             try:
-                self.producer.produce(name, value, on_delivery=self.delivered, **how)
+                self.producer.produce(name, value, on_delivery=self.delivered, **how)  # type: ignore[arg-type]
             except BufferError:
                 self.producer.poll(0.1)
             else:
-                self.said += 1
+                with self.counting:
+                    self.said += 1
                 return
 
     def delivered(self, error: KafkaError | None, message: Message) -> None:

@@ -12,8 +12,9 @@ import pytest
 from localservers.environment import settings
 from localservers.home import Home
 from localservers.kafka import Kafka
-from localservers.postgres import HOST, Postgres
+from localservers.postgres import HOST, Postgres, is_free
 from localservers.processes import stop
+from tests.crashes.clients import wait_until
 from tests.crashes.proxy import Proxy
 from tests.localtom import LocalTom
 
@@ -84,18 +85,15 @@ class Streams:
         self.kafka.up()
         self.proxy.target = self.kafka.cut_port
 
-    def kill(self) -> None:
-        """kill -9."""
-        pid = self.kafka.pid
+    def restart(self) -> None:
+        """kill -9 and a new start, on the same ports."""
+        pid, ports = self.kafka.pid, (self.kafka.port, self.kafka.cut_port)
         assert pid
         assert stop(pid, signals=((signal.SIGKILL, STOP_SECONDS),))
-
-    def restart(self) -> None:
-        """kill -9 and a new start, on the same port."""
-        port = self.kafka.port
-        self.kill()
+        # What is left of its threads holds them for another moment.
+        wait_until(lambda: all(map(is_free, ports)))
         self.start()
-        assert self.kafka.port == port
+        assert (self.kafka.port, self.kafka.cut_port) == ports
 
 
 @contextmanager

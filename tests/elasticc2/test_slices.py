@@ -100,9 +100,7 @@ def test_a_slice_is_no_longer_than_is_said(sky: list[tuple[int, float]], little_
     assert 1 < longest <= 7
 
 
-def test_long_alerts_make_short_slices(
-    sky: list[tuple[int, float]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_long_alerts_make_short_slices(sky: list[tuple[int, float]], monkeypatch: pytest.MonkeyPatch) -> None:
     before = all_slices()
     monkeypatch.setattr(module, "SLICE_BYTES", 5000)
     after = all_slices()
@@ -179,9 +177,7 @@ def test_what_goes_out_is_what_each_alert_is_for_itself(
     assert len(deep) > 20
     with connection.cursor() as cursor:
         expected = Counter(alert for _, alert in AlertAssembler().assemble(cursor, [a for a, _ in sky]))
-        expected += Counter(
-            alert for _, alert in AlertAssembler().assemble(cursor, deep, days_previous=30)
-        )
+        expected += Counter(alert for _, alert in AlertAssembler().assemble(cursor, deep, days_previous=30))
     assert Counter(message.value for message in outgoing()) == expected
 
 
@@ -224,4 +220,3 @@ def wait_for_connections(cursor: Any, count: int) -> None:
             return
         cursor.execute("SELECT pg_sleep(0.01)")
     raise AssertionError("connections stay open")
-

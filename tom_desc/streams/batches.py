@@ -80,11 +80,12 @@ class Batch:
         return {place: count for place, count in zip(self.places, counts, strict=True) if count}
 
     def follows(self, next_offsets: Mapping[Place, int]) -> bool:
-        """Whether every message lies at or after the offset of its partition, in ascending order."""
+        """Whether all of it is of these partitions, at or after their offsets, in ascending order."""
+        if not next_offsets.keys() >= self.next_offsets.keys():
+            return False
         for which, place in enumerate(self.places):
             offsets = self.offsets[self.which == which]
-            before = next_offsets.get(place, np.inf) - 1
-            if (np.diff(offsets, prepend=before) <= 0).any():
+            if (np.diff(offsets, prepend=next_offsets[place] - 1) <= 0).any():
                 return False
         return True
 

@@ -66,9 +66,9 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Undecoded:
-    """A batch without messages, or whose messages are all refused."""
+    """A batch without messages, or whose only message is refused."""
 
-    rejects: Sequence[Reject] = ()
+    rejects: Sequence[Reject]
 
     def prepare(self) -> None:
         """There is nothing to prepare."""
@@ -163,6 +163,9 @@ class Poller:
         """Store the batch that waits; where the database refuses some of it, part it, to find out what."""
         batch = self.waiting[0]
         moves = moves_of(batch, member)
+        if not moves:
+            self.waiting.popleft()
+            return Counts()
         try:
             counts = self.confirm(member, moves) or self.store(member, batch, moves)
         except Refused as refused:
@@ -200,7 +203,7 @@ class Poller:
         Refused, Fenced, Rejoin
         """
         member.check({topic for topic, _ in batch.next_offsets})
-        decoded = Undecoded([Reject(0, refused)]) if refused else self.decode(batch)
+        decoded = self.decode(batch) if len(batch) and not refused else undecoded(refused)
         with refusals():
             decoded.prepare()
             moment = self.now()
@@ -264,6 +267,10 @@ class Poller:
         if self.member is not None:
             self.member.leave()
             self.member = None
+
+
+def undecoded(refused: str) -> Undecoded:
+    return Undecoded([Reject(0, refused)] if refused else [])
 
 
 def moves_of(batch: Batch, member: Membership) -> list[Move]:

@@ -60,8 +60,9 @@ def test_parts_of_a_batch_follow_each_other(offset: int) -> None:
         ({A0: 2, A1: 0, B0: 0}, True),
         ({A0: 6, A1: 0, B0: 1}, False),
         ({A0: 5, B0: 1}, False),
+        ({}, False),
     ],
-    ids=["at once", "after a hole", "again", "of nobody"],
+    ids=["at once", "after a hole", "again", "of nobody", "nobody has any"],
 )
 def test_a_batch_follows_what_was_stored(next_offsets: dict[tuple[str, int], int], follows: bool) -> None:
     assert MIXED.follows(next_offsets) is follows
@@ -70,6 +71,11 @@ def test_a_batch_follows_what_was_stored(next_offsets: dict[tuple[str, int], int
 @pytest.mark.parametrize("offsets", [(5, 5), (5, 4)])
 def test_offsets_that_do_not_grow_follow_nothing(offsets: Sequence[int]) -> None:
     assert not batch(*[(A0, offset) for offset in offsets]).follows({A0: 0})
+
+
+def test_an_end_of_a_partition_that_is_not_ours_follows_nothing() -> None:
+    assert batch(reached={A0: 3}).follows({A0: 3})
+    assert not batch(reached={A0: 3}).follows({A1: 3})
 
 
 def test_a_batch_is_something_if_only_to_move_on() -> None:

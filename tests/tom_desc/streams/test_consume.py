@@ -171,6 +171,7 @@ def test_a_topic_that_comes_later_is_read(log: KafkaLog, listen: Make, how: str)
     log.delete(name)
 
 
+@pytest.mark.full
 def test_a_second_topic_of_a_pattern_is_read_beside_the_first(log: KafkaLog, listen: Make) -> None:
     prefix = topic_name("pattern")
     one = listen(f"^{prefix}-\\d+$")
@@ -200,7 +201,7 @@ def remake(log: KafkaLog, topic: str, messages: int) -> None:
 
 
 @pytest.mark.parametrize("anew", [3, 10, 40], ids=["shorter", "as long", "longer"])
-@pytest.mark.parametrize("meanwhile", ["reading", "down"])
+@pytest.mark.parametrize("meanwhile", ["reading", pytest.param("down", marks=pytest.mark.full)])
 def test_a_topic_that_is_made_anew_is_another_topic(
     log: KafkaLog, topic: str, listen: Make, anew: int, meanwhile: str
 ) -> None:
@@ -432,6 +433,7 @@ def test_a_database_that_is_away_is_waited_for_in_the_group(
     assert "test: waiting for the database: " in caplog.text
 
 
+@pytest.mark.full
 def test_partitions_that_the_group_takes_while_the_database_is_away_are_left_to_others(
     database: str, log: KafkaLog, topic: str, listen: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,7 +27,7 @@ def ends_of(log: KafkaLog, *names: str) -> dict[str, Ends]:
     return topic_ends(Topics(client_settings(log.server)), names)
 
 
-def between(log: KafkaLog, topic: str, starts: dict[int, int], ends: dict[int, int]) -> list[bytes | None]:
+def between(log: KafkaLog, topic: str, starts: dict[int, int], ends: dict[int, int]) -> list[bytes]:
     found = messages_since(client_settings(log.server), topic, starts, ends)
     return sorted(message.value() or b"" for message in found)
 

@@ -134,6 +134,7 @@ def test_whoever_is_held_reads_nothing_and_then_goes_on_where_he_was(
     assert offsets == list(range(20_000))
 
 
+@pytest.mark.full
 def test_whoever_is_held_still_hears_the_group(
     kafka: str, log: KafkaLog, topic: str, group: str, subscribe: Subscribe
 ) -> None:
@@ -146,6 +147,7 @@ def test_whoever_is_held_still_hears_the_group(
     other.close()
 
 
+@pytest.mark.full
 def test_a_partition_that_was_taken_while_held_is_read_when_it_is_given_back(
     kafka: str, log: KafkaLog, topic: str, group: str, subscribe: Subscribe
 ) -> None:
