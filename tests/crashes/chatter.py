@@ -6,7 +6,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from confluent_kafka import KafkaError, Message, TopicCollection
 
@@ -123,17 +122,21 @@ class Chatter:
         self.put(self.topics.name(topic), value)
         self.put(self.topics.name(topic), value[:-3])
 
-    def put(self, name: str, value: Value, **how: int) -> None:
-        how["timestamp"] = FIRST_MS + 997 * self.dice.randrange(KAFKA_TIMES)
+    def put(self, name: str, value: Value) -> None:
+        moment = FIRST_MS + 997 * self.dice.randrange(KAFKA_TIMES)
         while True:
             try:
-                self.producer.produce(name, value, on_delivery=self.delivered, **how)  # type: ignore[arg-type]
+                self.producer.produce(name, value, on_delivery=self.delivered, timestamp=moment)
             except BufferError:
                 self.producer.poll(0.1)
             else:
-                with self.counting:
-                    self.said += 1
+                self.add(1)
                 return
+
+    def add(self, messages: int) -> None:
+        """Count what was said; somebody else may have said it."""
+        with self.counting:
+            self.said += messages
 
     def delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:

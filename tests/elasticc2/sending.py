@@ -16,10 +16,20 @@ from elasticc2.encoding import alert_id_of
 from elasticc2.histories import DAYS_PREVIOUS
 from elasticc2.models import SendRun
 from elasticc2.send import How, Order, Sent
-from elasticc2.sendruns import AlertTopics
+from elasticc2.sendruns import AlertTopics, lock, unlock
 from tests.elasticc2.sky import Point, add_object, rows
 from tests.kafkalog import KafkaLog, topic_name
 
+TABLES = (
+    "sendbatch",
+    "sendrun",
+    "ppdbalert",
+    "ppdbdiasource",
+    "ppdbdiaforcedsource",
+    "diaobjecttruth",
+    "ppdbdiaobject",
+    "loadnews",
+)
 MARKED = "SELECT alert_id FROM elasticc2_ppdbalert WHERE alertsenttimestamp IS NOT NULL ORDER BY alert_id"
 LONE_SOURCE = """
 INSERT INTO elasticc2_ppdbdiasource
@@ -55,6 +65,13 @@ def add_lone(sourceid: int, mjd: float) -> int:
 def do(statement: str, *parameters: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters or None)
+
+
+def forget_everything() -> None:
+    """Empty the PPDB and the record of sending, and set the campaign's clock back."""
+    for table in TABLES:
+        do(f"DELETE FROM elasticc2_{table}")
+    do("UPDATE campaigns_campaign SET sent_mjd = NULL WHERE name = 'elasticc2'")
 
 
 def marked() -> list[int]:
@@ -149,3 +166,11 @@ def beside() -> Iterator[Any]:
             yield cursor
     finally:
         other.close()
+
+
+@contextmanager
+def somebody_sends() -> Iterator[None]:
+    with beside() as other:
+        assert lock(other)
+        yield
+        unlock(other)

@@ -22,6 +22,7 @@ from tests.elasticc2.sending import (
     alert_streams,
     assembled,
     detections,
+    forget_everything,
     how,
     marked,
     measurements,
@@ -39,11 +40,17 @@ SENT = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
 TIMES = "SELECT alert_id, alertsenttimestamp FROM elasticc2_ppdbalert WHERE alertsenttimestamp IS NOT NULL"
 
 
+@pytest.fixture(scope="module")
+def database(migrated_database: str, django_db_blocker: Any) -> Iterator[str]:
+    """Threads with connections of their own see what is committed: in a database of these tests' own."""
+    with django_db_blocker.unblock(), own_database(migrated_database) as name:
+        yield name
+
+
 @pytest.fixture(autouse=True)
-def database(migrated_database: str, django_db_blocker: Any) -> Iterator[None]:
-    """Threads with connections of their own see what is committed: in a database of the test's own."""
-    with django_db_blocker.unblock(), own_database(migrated_database):
-        yield
+def empty(database: str) -> Iterator[None]:
+    yield
+    forget_everything()
 
 
 @pytest.fixture
@@ -187,6 +194,7 @@ def test_an_alert_that_arrived_twice_is_found_once(streams: AlertStreams) -> Non
     begun(streams)
     put(streams, streams.wfd, *ids, *ids)
     assert complete(streams) == Sent(found=3)
+    assert sum(SendBatch.objects.values_list("messages", flat=True)) == 6
 
 
 def test_what_arrived_on_a_topic_since_made_anew_is_sent_again(streams: AlertStreams) -> None:

@@ -21,12 +21,13 @@ from tests.elasticc2.sending import (
     add_lone,
     alert_streams,
     assembled,
-    beside,
     detections,
+    forget_everything,
     how,
     id_of,
     marked,
     measurements,
+    somebody_sends,
 )
 from tests.elasticc2.sky import add_object, rows, value
 from tests.localtom import free_port
@@ -43,11 +44,17 @@ MJDS = (
 LONG = measurements(*(60_000 + k / 100 for k in range(100)))
 
 
+@pytest.fixture(scope="module")
+def database(migrated_database: str, django_db_blocker: Any) -> Iterator[str]:
+    """Threads with connections of their own see what is committed: in a database of these tests' own."""
+    with django_db_blocker.unblock(), own_database(migrated_database) as name:
+        yield name
+
+
 @pytest.fixture(autouse=True)
-def database(migrated_database: str, django_db_blocker: Any) -> Iterator[None]:
-    """Threads with connections of their own see what is committed: in a database of the test's own."""
-    with django_db_blocker.unblock(), own_database(migrated_database):
-        yield
+def empty(database: str) -> Iterator[None]:
+    yield
+    forget_everything()
 
 
 @pytest.fixture
@@ -102,9 +109,9 @@ def test_the_key_is_the_objects_id_and_headers_say_schema_and_time(streams: Aler
     send(streams.order(**ALL), how())
     (message,) = streams.log.read(streams.wfd)
     assert message.key() == b"12345"
-    headers = {name: str(content, "ascii") for name, content in message.headers() or []}  # type: ignore[arg-type]
-    assert headers["schema"] == ALERT == "elasticc.v0_9_1.alert"
-    sent = datetime.fromisoformat(headers["sent"])
+    headers: dict[str, Any] = dict(message.headers() or [])
+    assert headers["schema"] == ALERT.encode() == b"elasticc.v0_9_1.alert"
+    sent = datetime.fromisoformat(headers["sent"].decode())
     assert sent.utcoffset() is not None
     assert before <= sent <= datetime.now(UTC)
     assert dict(rows(TIMES)) == {id_of(message): sent}
@@ -195,6 +202,8 @@ def test_of_a_night_that_does_not_begin_nothing_is_on_the_topic(streams: AlertSt
     with pytest.raises(Stopped):
         send(streams.order(**ALL), how(stopping=lambda: next(answers)))
     assert streams.ids(streams.wfd) == marked() == [first]
+    assert last_run().failure == "stopped by SIGTERM; the next run goes on"
+    assert last_run().slice_ends is None
 
 
 # Failures
@@ -220,6 +229,7 @@ def test_what_was_refused_is_tried_again_by_the_next_run(streams: AlertStreams) 
     for _ in range(2):
         with pytest.raises(SendingFailed, match=str(many[1])):
             send(streams.order(**ALL), how())
+    assert SendRun.objects.count() == 1
     streams.log.set(streams.limited, max_message_bytes="1000000")
     assert send(streams.order(**ALL), how()).alerts == 1
     assert marked() == sorted(few + many)
@@ -252,22 +262,23 @@ def test_nothing_is_sent_where_there_is_no_kafka(monkeypatch: pytest.MonkeyPatch
 
 def test_a_second_sender_refuses(streams: AlertStreams) -> None:
     add_object(1, detections(60_000.1))
-    with beside() as other:
-        assert sendruns.lock(other)
-        with pytest.raises(AlreadySending, match=r"^send_elasticc2_alerts is running already$"):
-            send(streams.order(**ALL), how())
+    with (
+        somebody_sends(),
+        pytest.raises(AlreadySending, match=r"^send_elasticc2_alerts is running already$"),
+    ):
+        send(streams.order(**ALL), how())
     assert (marked(), streams.ids(streams.wfd)) == ([], [])
 
 
 @pytest.mark.parametrize("stops", [False, True])
 def test_whoever_has_ended_leaves_the_lock(streams: AlertStreams, stops: bool) -> None:
-    add_object(1, detections(60_000.1))
+    ids = add_object(1, detections(60_000.1))
     try:
         send(streams.order(**ALL), how(stopping=lambda: stops))
     except Stopped:
         assert stops
-    with beside() as other:
-        assert sendruns.lock(other)
+    with somebody_sends():
+        assert marked() == ([] if stops else ids)
 
 
 # Runs

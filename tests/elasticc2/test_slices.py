@@ -17,7 +17,16 @@ from elasticc2.alerts import AlertAssembler, mark_sent
 from elasticc2.sendruns import AlertTopics, Window, night_of
 from elasticc2.slices import Outgoing, Slice, slice_starts, slices
 from tests.elasticc2.awkward import AwkwardSky
-from tests.elasticc2.sending import add_deep, add_lone, assembled, beside, detections, do, measurements
+from tests.elasticc2.sending import (
+    add_deep,
+    add_lone,
+    assembled,
+    beside,
+    detections,
+    do,
+    forget_everything,
+    measurements,
+)
 from tests.elasticc2.sky import add_object, rows, value
 from tests.tom_desc.streams.pollers import own_database
 
@@ -33,15 +42,21 @@ JOIN elasticc2_ppdbdiaobject o ON o.diaobject_id = s.diaobject_id WHERE isddf"""
 CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
 
 
+@pytest.fixture(scope="module")
+def database(migrated_database: str, django_db_blocker: Any) -> Iterator[str]:
+    """Threads with connections of their own see what is committed: in a database of these tests' own."""
+    with django_db_blocker.unblock(), own_database(migrated_database) as name:
+        yield name
+
+
 @pytest.fixture(autouse=True)
-def database(migrated_database: str, django_db_blocker: Any) -> Iterator[None]:
-    """The threads' connections see what is committed: in a database of the test's own."""
-    with django_db_blocker.unblock(), own_database(migrated_database):
-        yield
+def empty(database: str) -> Iterator[None]:
+    yield
+    forget_everything()
 
 
 @pytest.fixture
-def sky(database: None) -> list[tuple[int, float]]:
+def sky(empty: None) -> list[tuple[int, float]]:
     """Hundreds of alerts, with ties, lone sources and deep-drilling objects: id and time, in order."""
     AwkwardSky().store()
     return rows(BY_TIME)
@@ -195,8 +210,11 @@ def test_without_alerts_there_are_no_slices() -> None:
 def test_what_a_thread_cannot_do_is_raised_where_slices_are_taken() -> None:
     add_object(1, detections(60_000.1))
     do("ALTER TABLE elasticc2_ppdbdiaforcedsource RENAME TO gone")
-    with pytest.raises(DatabaseError):
-        all_slices()
+    try:
+        with pytest.raises(DatabaseError):
+            all_slices()
+    finally:
+        do("ALTER TABLE gone RENAME TO elasticc2_ppdbdiaforcedsource")
 
 
 def test_whoever_stops_taking_slices_leaves_nothing_behind(

@@ -114,6 +114,7 @@ def test_a_long_list_among_short_ones_takes_memory_for_itself_only(cursor: Any) 
 
 
 @given(st.lists(st.integers(0, 30), max_size=30))
+@settings(deadline=None)
 def test_what_is_encoded_at_a_time_is_bounded(counts: list[int]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bulkcopy, "ROWS_AT_ONCE", 5)
@@ -134,6 +135,7 @@ def lists_of(lists: list[list[int]]) -> Lists:
 
 
 @given(LISTS, st.data())
+@settings(deadline=None)
 def test_lists_of_some_rows_in_any_order(lists: list[list[int]], data: st.DataObject) -> None:
     rows = data.draw(st.lists(st.integers(0, len(lists) - 1), max_size=10)) if lists else []
     taken = lists_of(lists).take(np.array(rows, int))

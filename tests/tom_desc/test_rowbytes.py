@@ -1,7 +1,7 @@
 """Columns become rows of bytes, each row its fields end to end."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tom_desc.rowbytes import constant, join, of_bytes, of_numbers, of_strings, side_by_side
@@ -31,6 +31,7 @@ def test_columns_laid_side_by_side_are_one_column(texts: list[bytes]) -> None:
 
 
 @given(TEXTS)
+@settings(deadline=None)
 def test_fields_that_lie_end_to_end_are_a_column_too(texts: list[bytes]) -> None:
     runs = of_bytes(texts)
     rows = join([constant(b"<", len(texts)), runs, of_strings(np.array(texts)), runs])
@@ -39,6 +40,7 @@ def test_fields_that_lie_end_to_end_are_a_column_too(texts: list[bytes]) -> None
 
 
 @given(TEXTS, st.data())
+@settings(deadline=None)
 def test_some_of_the_fields_in_any_order(texts: list[bytes], data: st.DataObject) -> None:
     rows = data.draw(st.lists(st.integers(0, len(texts) - 1), max_size=30))
     taken = of_bytes(texts).take(np.array(rows, int))

@@ -1,12 +1,13 @@
 """Claims: where each partition is read from, and what is said of messages that are missing."""
 
+import time
 from collections.abc import Mapping, Sequence
 
 import pytest
 from confluent_kafka import TopicPartition
 
 from tests.kafkalog import KafkaLog, topic_name
-from tests.tom_desc.streams.pollers import rows
+from tests.tom_desc.streams.pollers import SECONDS, rows
 from tom_desc.streams.claims import Claimed, claim
 from tom_desc.streams.positions import Place, Reader
 from tom_desc.streams.topics import Topics
@@ -42,10 +43,13 @@ def starts(claimed: Claimed) -> dict[Place, int]:
 
 
 @pytest.fixture
-def ten(log: KafkaLog, topic: str) -> str:
+def ten(log: KafkaLog, topic: str, topics: Topics) -> str:
     """A topic with ten messages in a partition and none in another."""
     log.add_partitions(topic, to=2)
     log.put(topic, [b"x"] * 10, partition=0)
+    deadline = time.monotonic() + SECONDS
+    while len(topics.ends([(topic, 0), (topic, 1)])) < 2:
+        assert time.monotonic() < deadline, "it takes too long"
     return topic
 
 

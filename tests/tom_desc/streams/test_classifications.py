@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.elasticc2.sky import message
@@ -91,6 +91,7 @@ def test_more_classes_than_postgresql_takes_are_refused(monkeypatch: pytest.Monk
 
 
 @given(st.lists(st.integers(0, 5), max_size=6).map(np.array).filter(len), st.data())
+@settings(deadline=None)
 def test_taking_all_messages_in_another_order_moves_everything_of_them(
     counts: np.ndarray, data: st.DataObject
 ) -> None:

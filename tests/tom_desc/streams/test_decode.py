@@ -110,6 +110,7 @@ def assert_the_same_as_one_by_one(values: list[bytes | None], kafka_ms: list[int
 
 
 @given(st.lists(st.tuples(VALID, st.just(-1) | MILLISECONDS), max_size=8))
+@settings(deadline=None)
 def test_valid_messages_of_any_shape_are_read_as_they_were_written(
     messages: list[tuple[dict[str, Any], int]],
 ) -> None:
@@ -155,7 +156,7 @@ def mutated(value: bytes, mutation: tuple[str, int, bytes]) -> bytes:
         max_size=6,
     )
 )
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_damaged_messages_are_judged_as_if_each_came_alone(
     messages: list[tuple[bytes, list[Any], int] | None],
 ) -> None:
@@ -169,12 +170,13 @@ def test_damaged_messages_are_judged_as_if_each_came_alone(
 
 
 @given(st.lists(st.binary(max_size=60) | st.binary(max_size=40).map(BEGINNING.__add__), max_size=5))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_any_bytes_are_judged_as_if_each_came_alone(values: list[bytes]) -> None:
     assert_the_same_as_one_by_one([*values], [MOMENT_MS] * len(values))
 
 
 @given(VALID.map(encoded), st.data())
+@settings(deadline=None)
 def test_a_message_that_ends_too_early_is_refused(value: bytes, data: st.DataObject) -> None:
     cut = value[: data.draw(st.integers(0, len(value) - 1))]
     batch, rejects = of(cut)

@@ -8,35 +8,25 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 
 import pytest
 
 from tests.kafkalog import KafkaLog, topic_name
 from tests.localtom import CHECKOUT
-from tests.tom_desc.streams.pollers import SECONDS, heard, rows, said, texts, value
+from tests.tom_desc.streams.pollers import SECONDS, heard, rows, said, texts
 from tom_desc.streams.brokers import Broker
 from tom_desc.streams.consume import Counts
-from tom_desc.streams.supervise import SPAWN, Beat, Child, Heart, asked_to_stop, supervise
+from tom_desc.streams.supervise import SPAWN, Beat, Child, Heart, asked_to_stop, stop, supervise
 
 LEDGER = "SELECT sum(seen), sum(stored), sum(duplicate), sum(dead) FROM streams_ledger"
 
 
-@dataclass
-class Supervised:
-    """A supervisor in a thread, and what it returned."""
-
-    thread: threading.Thread
-    came: list[Counts] = field(default_factory=list)
-
-
 @contextmanager
-def supervised(brokers: Sequence[Broker], **how: float | bool) -> Iterator[list[Counts]]:
+def supervised(brokers: Sequence[Broker]) -> Iterator[list[Counts]]:
     """The brokers' pollers are supervised meanwhile; afterwards what they said they did."""
     stop, came = threading.Event(), list[Counts]()
-    options = {"rewind": False} | how
-    run = partial(supervise, brokers, texts, stopping=stop.is_set, **options)  # type: ignore[arg-type]
+    run = partial(supervise, brokers, texts, rewind=False, stopping=stop.is_set)
     thread = threading.Thread(target=lambda: came.append(run()))
     thread.start()
     try:
@@ -112,33 +102,49 @@ def test_whoever_is_killed_is_followed_by_another_who_goes_on(
     assert f"test: process {killed} died (-9)" in caplog.text
 
 
+@contextmanager
+def tended(broker: Broker, *, rewind: bool = False) -> Iterator[Child]:
+    """A child for which whoever waits for something has to care."""
+    child = Child(broker, texts, rewind=rewind, silent_seconds=SECONDS)
+    try:
+        yield child
+    finally:
+        stop([child])
+
+
+def tend_until(child: Child, done: Callable[[], object]) -> None:
+    until(lambda: child.tend() or done())  # type: ignore[func-returns-value]
+
+
 @pytest.mark.full
 @pytest.mark.usefixtures("in_child")
 def test_whoever_is_silent_is_killed_and_followed_by_another(
     log: KafkaLog, broker: Broker, caplog: pytest.LogCaptureFixture
 ) -> None:
     (topic,) = broker.topics
-    with supervised([broker], silent_seconds=10.0):
-        log.put(topic, said(5))
-        until(lambda: heard() == 5)
-        frozen = pid_of()
-        os.kill(frozen, signal.SIGSTOP)
+    log.put(topic, said(5))
+    with tended(broker) as child:
+        tend_until(child, lambda: heard() == 5)
+        assert child.process is not None
+        frozen = child.process
+        os.kill(pid_of(), signal.SIGSTOP)
+        child.silent_seconds = 3.0
+        tend_until(child, lambda: child.process is not frozen)
+        child.silent_seconds = SECONDS
         log.put(topic, said(5, what="after"))
-        until(lambda: heard() == 10)
-    assert f"test: process {frozen} is silent and is killed" in caplog.text
+        tend_until(child, lambda: heard() == 10)
+    assert f"test: process {frozen.pid} is silent and is killed" in caplog.text
     assert rows(LEDGER) == [(10, 10, 0, 0)]
 
 
 @pytest.mark.full
 @pytest.mark.usefixtures("in_child")
-def test_a_poller_that_waits_for_its_topic_is_not_silent(log: KafkaLog, kafka: str, group: str) -> None:
-    name = topic_name("late")
-    with supervised([Broker("test", kafka, group, [name])], silent_seconds=4.0):
-        time.sleep(10)
-        log.put(log.make(name), said(5))
-        until(lambda: heard() == 5)
-    assert value("SELECT max(epoch) FROM streams_position") == 1
-    log.delete(name)
+def test_a_poller_that_waits_for_its_topic_is_not_silent(kafka: str, group: str) -> None:
+    with tended(Broker("test", kafka, group, [topic_name("nowhere")])) as child:
+        for _ in range(4):
+            before = child.heard
+            tend_until(child, lambda before=before: child.heard > before)  # type: ignore[misc]
+        assert child.counts == Counts()
 
 
 @pytest.mark.full
@@ -146,12 +152,11 @@ def test_a_poller_that_waits_for_its_topic_is_not_silent(log: KafkaLog, kafka: s
 def test_rewinding_is_done_once_whoever_follows(log: KafkaLog, broker: Broker) -> None:
     (topic,) = broker.topics
     log.put(topic, said(20))
-    with supervised([broker], rewind=True):
-        until(lambda: rows(LEDGER) == [(20, 20, 0, 0)])
-        time.sleep(2.5)  # It beats once a second.
+    with tended(broker, rewind=True) as child:
+        tend_until(child, lambda: rows(LEDGER) == [(20, 20, 0, 0)] and not child.rewind)
         os.kill(pid_of(), signal.SIGKILL)
         log.put(topic, said(5, what="after"))
-        until(lambda: heard() == 25)
+        tend_until(child, lambda: heard() == 25)
     assert rows(LEDGER) == [(25, 25, 0, 0)]
 
 

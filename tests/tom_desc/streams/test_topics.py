@@ -1,6 +1,7 @@
 """What Kafka says of topics, asked of a real one."""
 
 import time
+from collections.abc import Callable
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -15,15 +16,20 @@ def topics(kafka: str) -> Topics:
     return Topics({"bootstrap.servers": kafka})
 
 
+def until(done: Callable[[], object]) -> None:
+    """What was changed is known everywhere in a moment, not at once."""
+    deadline = time.monotonic() + SECONDS
+    while not done():
+        assert time.monotonic() < deadline, "it takes too long"
+
+
 def test_a_topic_that_is_made_anew_has_another_id(topics: Topics, log: KafkaLog, topic: str) -> None:
     before = topics.ids([topic])
     assert before == topics.ids([topic]) and before[topic]
     log.delete(topic)
     log.make(topic)
-    deadline = time.monotonic() + SECONDS
-    while not (after := topics.ids([topic])):
-        assert time.monotonic() < deadline
-    assert after[topic] not in ("", before[topic])
+    until(lambda: topics.ids([topic]))
+    assert topics.ids([topic])[topic] not in ("", before[topic])
 
 
 def test_of_topics_that_are_not_there_nothing_is_said(topics: Topics, topic: str) -> None:
@@ -45,6 +51,7 @@ def test_partitions_begin_with_their_first_message_and_end_after_the_last(
     log.add_partitions(topic, to=2)
     log.put(topic, [b"x"] * 10, partition=1)
     log.admin.delete_records([TopicPartition(topic, 1, 4)])[TopicPartition(topic, 1, 4)].result()
+    until(lambda: len(topics.bounds([(topic, 0), (topic, 1)])) == 2)
     assert topics.bounds([(topic, 0), (topic, 1)]) == {(topic, 0): Bounds(0, 0), (topic, 1): Bounds(4, 10)}
     assert topics.ends([(topic, 1)]) == {(topic, 1): 10}
     assert topics.bounds([]) == {}
@@ -54,6 +61,7 @@ def test_names_and_patterns_match_topics_with_their_partitions(topics: Topics, l
     prefix = topic_name("match")
     log.make(f"{prefix}-1", partitions=2)
     log.make(f"{prefix}-x")
+    until(lambda: len(topics.matching([f"^{prefix}"])) == 2)
     assert topics.matching([rf"^{prefix}-\d$"]) == {f"{prefix}-1": [0, 1]}
     assert topics.matching([f"{prefix}-x", prefix]) == {f"{prefix}-x": [0]}
     assert set(topics.matching([f"^{prefix}"])) == {f"{prefix}-1", f"{prefix}-x"}

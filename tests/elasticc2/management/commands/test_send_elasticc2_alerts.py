@@ -17,17 +17,17 @@ from django.core.management import CommandError, call_command
 
 from elasticc2.load import LoadOptions, load_survey_file, load_truth, remember_units
 from elasticc2.models import SendBatch, SendRun
-from elasticc2.sendruns import lock
 from tests.elasticc2.sending import (
     AlertStreams,
     add_deep,
     alert_streams,
-    beside,
     detections,
     do,
+    forget_everything,
     id_of,
     marked,
     measurements,
+    somebody_sends,
 )
 from tests.elasticc2.sky import add_object, rows, value
 from tests.localtom import LocalTom, free_port
@@ -43,11 +43,17 @@ MJDS = (
 MARKED = "SELECT count(*) FROM elasticc2_ppdbalert WHERE alertsenttimestamp IS NOT NULL"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def database(migrated_database: str, django_db_blocker: Any) -> Iterator[str]:
-    """Threads with connections of their own see what is committed: in a database of the test's own."""
+    """Threads with connections of their own see what is committed: in a database of these tests' own."""
     with django_db_blocker.unblock(), own_database(migrated_database) as name:
         yield name
+
+
+@pytest.fixture(autouse=True)
+def empty(database: str) -> Iterator[None]:
+    yield
+    forget_everything()
 
 
 @pytest.fixture
@@ -151,8 +157,7 @@ def test_alerts_that_were_not_delivered_are_named(streams: AlertStreams) -> None
 
 def test_a_second_sender_refuses(streams: AlertStreams) -> None:
     add_object(1, detections(60_000.6))
-    with beside() as other:
-        assert lock(other)
+    with somebody_sends():
         words = str(refusal("-d", 61_000, *streams.options, "--do"))
     assert words.endswith("; send_elasticc2_alerts is running already")
     assert marked() == []
