@@ -28,6 +28,8 @@ POM = Path(__file__).with_name("kafka.pom.xml")
 VERSION = re.findall(r"<artifactId>kafka_[\d.]+</artifactId>\s*<version>(.+)</version>", POM.read_text())[0]
 MEMORY = ("-Xmx1g", "-XX:+UseSerialGC")
 START_SECONDS = 120.0
+# A server that was killed holds its ports for a moment after its process has lost its name.
+LINGER_SECONDS = 5.0
 # SIGTERM: Kafka hands over and flushes, which takes it two seconds.
 STOP_SIGNALS = ((signal.SIGTERM, 60.0), (signal.SIGKILL, 5.0))
 # A port may go to somebody else meanwhile; a server whose starter was killed just now may hold the data.
@@ -273,9 +275,12 @@ class Kafka:
         """The ports of the last start where they are free still, and others where not."""
         names = ["CLIENT", "CONTROLLER"] + ["CUT"] * (self.advertised_port is not None)
         before = self._ports()
+        deadline = time.monotonic() + LINGER_SECONDS
         ports: dict[str, int] = {}
         for name in names:
             port = before.get(name, 0)
+            while port and not is_free(port) and time.monotonic() < deadline:
+                time.sleep(0.02)
             while not port or port in {*ports.values(), self.advertised_port} or not is_free(port):
                 port = free_port()
             ports[name] = port

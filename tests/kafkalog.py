@@ -19,7 +19,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
-SECONDS = 60.0
+SECONDS = 180.0
 ANY_PARTITION = -1
 # Where a test kills the server, that its clients notice is no news.
 QUIET = 0

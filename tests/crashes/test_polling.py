@@ -101,7 +101,8 @@ class Story:
 
     def until_all_is_heard(self) -> None:
         lives = self.topics.lives()
-        assert count(lives) == self.chatter.said
+        # Kafka, killed before it could confirm, may have a batch twice: what counts is what it has.
+        assert count(lives) >= self.chatter.said
         self.wait_while_something_comes(count(lives))
         for poller in self.pollers:
             poller.stop()

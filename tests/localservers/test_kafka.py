@@ -118,7 +118,12 @@ def test_a_topic_may_have_more_partitions_and_larger_messages_where_asked_for(ru
 
 def open_by(pid: int | None) -> list[str]:
     """What the process has open: paths of files, and sockets as ``socket:[INODE]``."""
-    return [str(descriptor.readlink()) for descriptor in Path(f"/proc/{pid}/fd").iterdir()]
+    found = []
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        # It may have been closed since.
+        with contextlib.suppress(FileNotFoundError):
+            found.append(str(descriptor.readlink()))
+    return found
 
 
 def test_half_made_data_of_a_killed_run_were_made_anew(running):

@@ -28,9 +28,10 @@ SILENT_SECONDS = 300.0
 STOP_SECONDS = 20.0
 SECONDS_BETWEEN_BEATS = 1.0
 LOOK_SECONDS = 0.5
-# A child that lived longer was well, and is restarted at once; others ever later.
+# A child that lived longer was well, and is restarted at once; others later, but soon enough that, with the
+# group's session time, no more than 15 s pass before somebody goes on.
 WELL_SECONDS = 60.0
-FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 1.0, 60.0
+FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 1.0, 2.0
 
 
 @contextmanager

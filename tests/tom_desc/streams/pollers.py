@@ -20,7 +20,7 @@ from tom_desc.streams.classifications import Reject
 from tom_desc.streams.consume import Counts, Poller
 from tom_desc.streams.positions import Place
 
-SECONDS = 60.0
+SECONDS = 180.0
 # What the database refuses, by the two SQLSTATE classes that say so.
 UNHEARD_OF = b"ok: unheard of"
 TOO_LONG = b"ok: " + b"long" * 100

@@ -14,7 +14,7 @@ from tests.elasticc2.test_poll import encoded
 from tests.kafkalog import KafkaLog, topic_name
 from tests.localtom import CHECKOUT, LocalTom, manage
 
-SECONDS = 60.0
+SECONDS = 180.0
 MESSAGES = "SELECT count(*) FROM elasticc2_brokermessage"
 
 
