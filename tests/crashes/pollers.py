@@ -2,10 +2,10 @@
 
 import os
 import signal
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 
+from localservers.processes import birth, command_line
 from tests.localtom import LocalTom
 
 STOP_SECONDS = 60.0
@@ -17,19 +17,21 @@ class Poller:
     def __init__(self, tom: LocalTom, server: str, pattern: str) -> None:
         self.tom = tom
         self.arguments = ("--do-test", "--test-server", server, "--test-topic", pattern, "-g", "chatter")
-        self.started: list[subprocess.Popen[bytes]] = []
+        # Children whose supervisor was killed, and when they were born: ids go to others in time.
+        self.orphans: dict[int, str] = {}
         self.start()
 
     def start(self) -> None:
         self.process = self.tom.start("brokerpoll2", *self.arguments)
-        self.started.append(self.process)
 
     def children(self) -> list[int]:
         """The processes that poll; not Python's own, which looks after what processes share."""
-        return [pid for pid in children(self.process.pid) if "spawn_main" in command_line(pid)]
+        started = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return [pid for pid in map(int, started) if "spawn_main" in command_line(pid)]
 
     def kill_supervisor(self) -> None:
         """Its child has to notice by itself."""
+        self.orphans |= {pid: birth(pid) for pid in self.children()}
         self.process.kill()
         self.process.wait()
 
@@ -57,22 +59,8 @@ class Poller:
 
     def clean(self) -> None:
         """Leave nothing behind, whatever became of the test."""
-        for process in self.started:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def children(pid: int) -> list[int]:
-    """The processes that it started; none where it has ended."""
-    try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except FileNotFoundError:
-        return []
-
-
-def command_line(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    except FileNotFoundError:
-        return ""
+        if self.is_running():
+            self.kill()
+        for pid, born in self.orphans.items():
+            if birth(pid) == born:
+                os.kill(pid, signal.SIGKILL)

@@ -7,7 +7,6 @@ import subprocess
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -126,11 +125,11 @@ class Campaign:
         return self.marked() >= part
 
     def kill_sender(self) -> None:
-        assert self.process
-        with suppress(ProcessLookupError):
+        """Unless it was faster."""
+        if self.process and not self.has_ended():
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        self.kills += 1
+            self.process.wait()
+            self.kills += 1
 
     def kill_behind_the_wire(self) -> None:
         """What it had handed over arrives later."""
@@ -165,10 +164,7 @@ class Campaign:
 
     def clean(self) -> None:
         self.streams.proxy.mend()
-        if self.process is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+        self.kill_sender()
 
     def check(self) -> int:
         """All that is meant is marked and on its topics; how many copies came besides."""
