@@ -27,10 +27,21 @@ class Held:
 
 @dataclass(frozen=True)
 class Claimed:
-    """What we read, and the ids of the topics that the group gave us partitions of."""
+    """What the group gave us.
+
+    Attributes
+    ----------
+    held : dict
+        What we read.
+    ids : dict
+        Of the topics.
+    beyond : dict
+        Partitions that are ours and are not read, as they end before their position.
+    """
 
     held: dict[Place, Held]
     ids: dict[str, str]
+    beyond: dict[Place, Held]
 
 
 def claim(reader: Reader, topics: Topics, places: Collection[Place], *, committed: Committed) -> Claimed:
@@ -48,12 +59,12 @@ def claim(reader: Reader, topics: Topics, places: Collection[Place], *, committe
         lost = ledger.keep_lost(cursor, reader, claims)
         ended = ledger.keep_ends_of_lives(cursor, reader, bounds)
     say_what_is_missing(claims, lost, ended)
-    beyond = beyond_the_end(reader, topics, claims, bounds)
-    held = {p.place: Held(p, c.epoch, c.next_offset) for p, c in claims.items() if p not in beyond}
+    held = {p.place: Held(p, c.epoch, c.next_offset) for p, c in claims.items()}
+    beyond = {p.place: held.pop(p.place) for p in beyond_the_end(reader, topics, claims, bounds)}
     log.info(
         "claimed %s", ", ".join(f"{t} [{n}] from {held[t, n].next_offset}" for t, n in held) or "nothing"
     )
-    return Claimed(held, ids)
+    return Claimed(held, ids, beyond)
 
 
 def first_offsets(

@@ -5,7 +5,7 @@ import math
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from django.db import connection, transaction
@@ -22,6 +22,12 @@ log = logging.getLogger(__name__)
 
 # How often topics are looked at: whether they are the same, and where they end.
 LOOK_SECONDS = 5.0
+# After so long without a sign of anybody a partition is untended; and the group has until the next look to
+# change that.
+UNTENDED_SECONDS = 15.0
+PATIENCE_SECONDS = 4.0
+# So long none of the messages that a partition has may come; slow lines take long for those of one request.
+STILL_SECONDS = 60.0
 
 
 class Membership:
@@ -43,10 +49,15 @@ class Membership:
         self.names = self.wanted()
         if rewind:
             self.rewind()
+        # As they were before there was a consumer, which would look for a topic of another id in vain.
+        self.ids = self.topics.ids(self.topics.matching(self.names))
         self.subscription = Subscription(settings | {"group.id": broker.group}, self.names)
-        self.claimed = Claimed({}, {})
+        self.claimed = Claimed({}, {}, {})
         self.generation = 0
         self.looked = time.monotonic()
+        # Since when each is known to be so; of what stands still also where.
+        self.untended: dict[Partition, float] = {}
+        self.still: dict[tuple[Place, int], float] = {}
 
     def wanted(self) -> list[str]:
         """What to subscribe to today."""
@@ -92,12 +103,22 @@ class Membership:
         return batch
 
     def claim(self) -> None:
-        """Claim what the group has given, and begin to read it."""
+        """Claim what the group has given, and begin to read it.
+
+        Raises
+        ------
+        Rejoin
+            Where a topic was made anew since the consumer knows it: it would wait for the earlier one.
+        """
         generation, subscription = self.subscription.generation, self.subscription
-        self.claimed = Claimed({}, {})
+        self.claimed = Claimed({}, {}, {})
+        self.untended = {}
         if subscription.offered:
             offered = subscription.offered
             self.claimed = claim(self.reader, self.topics, offered, committed=subscription.committed)
+            for topic, topic_id in self.claimed.ids.items():
+                if self.ids.setdefault(topic, topic_id) != topic_id:
+                    raise Rejoin(f"the topic {topic} was made anew")
             subscription.begin({place: held.next_offset for place, held in self.held.items()})
         self.generation = generation
 
@@ -128,10 +149,54 @@ class Membership:
         if self.subscription.offered:
             self.check({topic for topic, _ in self.subscription.offered})
             self.renew()
-        else:
-            # Whether Kafka is there at all: it may have been away for so long that the group took everything.
-            self.topics.cluster_id()
+        self.look_for_untended()
         self.looked = time.monotonic()
+
+    def look_for_untended(self) -> None:
+        """See whether somebody reads each partition that there is.
+
+        A group can overlook a topic that was deleted and made anew while it shared out what there was: each
+        member then knows the topic, so that to none of them it is new, and nobody has been given it.
+
+        Raises
+        ------
+        Rejoin
+        """
+        matching = self.topics.matching(self.names)
+        ids = self.topics.ids(matching)
+        there = [
+            Partition(name, ids[name], n)
+            for name, numbers in matching.items()
+            if name in ids
+            for n in numbers
+        ]
+        with connection.cursor() as cursor:
+            found = positions.untended(cursor, self.reader, there, seconds=UNTENDED_SECONDS)
+        self.ids = ids | self.ids
+        moment = time.monotonic()
+        self.untended = {partition: self.untended.get(partition, moment) for partition in found}
+        for (topic, _, number), since in self.untended.items():
+            # Who has heard nothing from the group yet had better wait for it.
+            if self.generation and moment - since > PATIENCE_SECONDS:
+                raise Rejoin(f"nobody in the group reads {topic} [{number}]")
+
+    def look_for_still(self, ends: Mapping[Place, int]) -> None:
+        """See whether messages come where there are some, while we read.
+
+        Raises
+        ------
+        Rejoin
+        """
+        behind = [
+            (place, held.next_offset)
+            for place, held in self.held.items()
+            if ends.get(place, 0) > held.next_offset and not self.subscription.held
+        ]
+        moment = time.monotonic()
+        self.still = {at: self.still.get(at, moment) for at in behind}
+        for ((topic, number), _), since in self.still.items():
+            if moment - since > STILL_SECONDS:
+                raise Rejoin(f"the messages on {topic} [{number}] do not come")
 
     def look_soon(self) -> None:
         """Look at the next opportunity, rather than when it is due."""
@@ -142,10 +207,11 @@ class Membership:
 
         Raises
         ------
-        Fenced
+        Rejoin, Fenced
         """
-        ends = self.topics.ends(list(self.held))
-        ours = [(self.held[place], end) for place, end in ends.items()]
+        claimed = self.claimed.held | self.claimed.beyond
+        ends = self.topics.ends(list(claimed))
+        ours = [(claimed[place], end) for place, end in ends.items()]
         with transaction.atomic(), connection.cursor() as cursor:
             positions.renew(
                 cursor,
@@ -153,6 +219,7 @@ class Membership:
                 epochs={held.partition: held.epoch for held, _ in ours},
                 ends={held.partition: end for held, end in ours},
             )
+        self.look_for_still(ends)
 
     def leave(self) -> None:
         """Leave the group."""

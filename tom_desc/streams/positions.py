@@ -151,6 +151,11 @@ SELECT p.topic, p.topic_id, p.partition, p.epoch, p.next_offset
 FROM streams_position p JOIN unnest({KEYS}) AS wanted ({KEY}) USING ({KEY})
 WHERE {OURS}"""
 
+UNTENDED = f"""
+SELECT {KEY} FROM unnest({KEYS}) AS wanted ({KEY})
+WHERE NOT EXISTS (SELECT FROM streams_position p
+                  WHERE {OURS} AND {SAME} AND p.updated > now() - %(seconds)s * interval '1 second')"""
+
 REWIND = f"""
 INSERT INTO streams_position AS p (source, cluster_id, consumer_group, {KEY}, next_offset, epoch, owner)
 SELECT %(source)s, %(cluster_id)s, %(consumer_group)s, {KEY}, low, 1, %(owner)s
@@ -161,8 +166,8 @@ DO UPDATE SET next_offset = EXCLUDED.next_offset, epoch = p.epoch + 1, owner = E
               updated = now()"""
 
 
-def parameters(reader: Reader, partitions: Iterable[Partition], **columns: Sequence[Any]) -> dict[str, Any]:
-    """A statement's parameters: the reader's names, and arrays in parallel."""
+def parameters(reader: Reader, partitions: Iterable[Partition], **columns: Any) -> dict[str, Any]:
+    """A statement's parameters: the reader's names, arrays in parallel, and what else it takes."""
     rows = list(partitions)
     keys = {name: [getattr(row, name) for row in rows] for name in Partition._fields}
     return vars(reader) | keys | columns
@@ -245,6 +250,14 @@ def renew(
     cursor.execute(RENEW, parameters(reader, rows, **columns))
     if cursor.rowcount != len(rows):
         raise Fenced(f"{len(rows) - cursor.rowcount} of {len(rows)} partitions were claimed by another")
+
+
+def untended(
+    cursor: Any, reader: Reader, partitions: Collection[Partition], *, seconds: float
+) -> set[Partition]:
+    """Which of the partitions nobody of the group has claimed, moved or looked at for so long."""
+    cursor.execute(UNTENDED, parameters(reader, partitions, seconds=seconds))
+    return {Partition(*row) for row in cursor.fetchall()}
 
 
 def rewind(cursor: Any, reader: Reader, bounds: Mapping[Partition, Bounds]) -> None:

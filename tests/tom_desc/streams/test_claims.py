@@ -96,8 +96,8 @@ def test_topics_that_are_gone_are_left_out(topics: Topics, ten: str) -> None:
     found = claimed(topics, (ten, 0), (gone, 0))
     assert set(found.held) == {(ten, 0)}
     assert set(found.ids) == {ten}
-    assert claimed(topics, (gone, 0)) == Claimed({}, {})
-    assert claimed(topics) == Claimed({}, {})
+    assert claimed(topics, (gone, 0)) == Claimed({}, {}, {})
+    assert claimed(topics) == Claimed({}, {}, {})
 
 
 def test_a_partition_that_ends_before_its_position_is_claimed_and_not_read(

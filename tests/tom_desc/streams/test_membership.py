@@ -128,3 +128,82 @@ def test_who_has_no_partitions_looks_whether_kafka_is_there(
     one.topics = Topics({"bootstrap.servers": "127.0.0.1:1", "log_level": 0})
     with pytest.raises(KafkaException):
         one.look_when_due()
+
+
+def test_a_partition_that_nobody_in_the_group_reads_is_noticed(
+    log: KafkaLog, topic: str, join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the group had overlooked it when it shared out the others."""
+    log.put(topic, said(1))
+    one = join(topic, overlooked := topic_name("overlooked"))
+    read_through(one, 1)
+    log.make(overlooked)
+    one.look_for_untended()
+    assert {partition.place for partition in one.untended} == {(overlooked, 0)}
+    monkeypatch.setattr(membership, "PATIENCE_SECONDS", 0.0)
+    with pytest.raises(Rejoin, match=rf"nobody in the group reads {overlooked} \[0\]"):
+        one.look_for_untended()
+    log.delete(overlooked)
+
+
+def test_partitions_that_others_read_or_that_end_too_early_are_not_untended(
+    log: KafkaLog, topic: str, join: Join
+) -> None:
+    log.add_partitions(topic, to=2)
+    log.put(topic, said(1), partition=0)
+    one = join(topic)
+    read_through(one, 1)
+    rows("UPDATE streams_position SET owner = 'another' WHERE partition = 1")
+    rows("UPDATE streams_position SET next_offset = 7 WHERE partition = 0")
+    one.claim()
+    assert set(one.claimed.beyond) == {(topic, 0)}
+    one.look_for_untended()
+    assert one.untended == {}
+    rows("UPDATE streams_position SET updated = now() - interval '1 hour' WHERE partition = 0")
+    one.renew()
+    one.look_for_untended()
+    assert one.untended == {}
+
+
+def test_who_was_given_nothing_yet_waits_for_the_group(
+    log: KafkaLog, topic: str, join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(membership, "PATIENCE_SECONDS", 0.0)
+    one = join(topic)
+    for _ in range(2):
+        one.look_for_untended()
+    assert {partition.place for partition in one.untended} == {(topic, 0)}
+
+
+def test_messages_that_do_not_come_are_noticed(
+    log: KafkaLog, topic: str, join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.put(topic, said(1))
+    one = join(topic)
+    read_through(one, 1)
+    one.renew()
+    assert list(one.still) == [((topic, 0), 0)]
+    one.held[topic, 0].next_offset = 1
+    one.renew()
+    assert one.still == {}
+    monkeypatch.setattr(membership, "STILL_SECONDS", 0.0)
+    log.put(topic, said(1))
+    one.subscription.hold(0.0)
+    for _ in range(2):
+        one.renew()
+    one.subscription.release()
+    one.renew()
+    with pytest.raises(Rejoin, match=rf"the messages on {topic} \[0\] do not come"):
+        one.renew()
+
+
+def test_a_topic_that_the_consumer_knew_in_an_earlier_life_is_not_claimed_by_it(
+    log: KafkaLog, topic: str, join: Join
+) -> None:
+    log.put(topic, said(1))
+    one = join(topic)
+    read_through(one, 1)
+    log.delete(topic)
+    log.make(topic)
+    with pytest.raises(Rejoin, match=f"the topic {topic} was made anew"):
+        one.claim()

@@ -1,3 +1,0 @@
-"""Benchmarks run on local servers."""
-
-from tests.localservers.conftest import kafka_jars as kafka_jars
