@@ -10,6 +10,8 @@ from typing import Any
 import psycopg2
 import pytest
 
+from localservers.home import Home
+from localservers.kafka import Kafka
 from tests.localtom import CHECKOUT, LocalTom, database_name, run_manage
 
 REAL_DATA = "elasticc2_alert_test_data.tar.bz2"
@@ -47,6 +49,16 @@ def kafka() -> str:
     if not server:
         pytest.skip("no Kafka: set KAFKA_SERVER, or run ./tom test where Java and Maven are installed")
     return server
+
+
+@pytest.fixture(scope="session")
+def kafka_jars() -> Path:
+    """Kafka's jars, from $TOM_KAFKA_JARS or below $TOM_HOME, fetched where they are missing."""
+    kafka = Kafka(Home.from_environment())
+    if missing := kafka.missing_packages():
+        pytest.skip(f"no Kafka: it takes {' and '.join(missing)}")
+    kafka.fetch()
+    return kafka.jar_directory
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Topics on a real Kafka, as tests make, fill and read them."""
 
+import time
 import uuid
 from collections.abc import Iterable
 from typing import Any
@@ -61,6 +62,9 @@ class KafkaLog:
 
     def add_partitions(self, topic: str, *, to: int) -> None:
         self.admin.create_partitions([NewPartitions(topic, to)])[topic].result()
+        # A server that is busy tells of them a little later.
+        while len(self.partitions(topic)) < to:
+            time.sleep(0.05)
         # The old one would learn of them only now and then.
         self.producer = self.new_producer()
 

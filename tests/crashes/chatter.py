@@ -88,13 +88,15 @@ class Chatter:
         self.names: list[str] = []
         self.said = 0
         self.counting = threading.Lock()
+        self.talking = threading.Lock()
         self.failed: list[KafkaError] = []
 
     def again_and_again(self, stop: threading.Event) -> None:
         """Until stopped; then all was heard by Kafka."""
         while not stop.is_set():
-            for name in self.names or ():
-                self.say(name, AT_ONCE // len(self.names) + 1)
+            with self.talking:
+                for name in self.names or ():
+                    self.say(name, AT_ONCE // len(self.names) + 1)
             time.sleep(PAUSE_SECONDS)
         self.flush()
 
@@ -103,8 +105,8 @@ class Chatter:
 
     def stop(self, topic: str) -> None:
         """All that was said there so far was heard by Kafka when this returns."""
-        self.names = [name for name in self.names if name != self.topics.name(topic)]
-        time.sleep(2 * PAUSE_SECONDS)
+        with self.talking:
+            self.names = [name for name in self.names if name != self.topics.name(topic)]
         self.flush()
 
     def flush(self) -> None:

@@ -26,11 +26,8 @@ from tests.crashes.calm import (
 )
 from tests.crashes.clients import Putter
 from tests.crashes.servers import Database, Streams, own_database, own_streams
-from tests.localservers.conftest import kafka_jars
 from tests.localtom import LocalTom, database_name
 from tom_desc.snana.simulate import simulate_survey
-
-__all__ = ["kafka_jars"]
 
 SEED = int(os.environ.get("TOM_CRASH_SEED", random.SystemRandom().randrange(10**6)))
 

@@ -1,7 +1,9 @@
 """Pretend brokers between two Kafka servers: every alert answered once, whatever happens meanwhile."""
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import fastavro
@@ -9,6 +11,8 @@ import pytest
 from confluent_kafka import KafkaException
 
 from elasticc2.kafkabroker import AnswerWriter, KafkaBroker, Relayed, Route
+from localservers.home import Home
+from localservers.kafka import Kafka
 from tests.kafkalog import KafkaLog, topic_name
 from tom_desc.streams.fakebroker import NUGENT, RANDOM_SN_TYPE
 from tom_desc.streams.schemas import ALERT, BROKER_CLASSIFICATION, schema
@@ -182,3 +186,22 @@ def test_answers_that_kafka_refuses_are_made_again(log: KafkaLog, route: Route) 
         log.set(route.dest_topic, max_message_bytes="1000000")
         assert sum(broker.batches(10, once=True), Relayed()) == Relayed(3, 6, 0)
     assert answered(log, route.dest_topic) == [1, 2, 3]
+
+
+@pytest.mark.full
+def test_the_answers_may_go_to_another_cluster(
+    log: KafkaLog, route: Route, kafka_jars: Path, tmp_path: Path
+) -> None:
+    """Which does not know the topics of the alerts."""
+    other = Kafka(Home(tmp_path / "home"), tied=True, jars=kafka_jars)
+    other.up()
+    try:
+        there = replace(route, dest=other.server)
+        log.put(route.source_topics[0], map(alert, range(1, 26)))
+        assert answer_all(there, batch=7) == Relayed(25, 50, 0)
+        log.put(route.source_topics[0], [alert(26)])
+        assert answer_all(there) == Relayed(1, 2, 0)
+        assert answer_all(there) == Relayed()
+        assert answered(KafkaLog(other.server), route.dest_topic) == list(range(1, 27))
+    finally:
+        other.down()

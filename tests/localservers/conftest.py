@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from localservers.home import CHECKOUT, Home
-from localservers.kafka import Kafka
 
 Door = Callable[..., subprocess.CompletedProcess[str]]
 OUTER = ("DB_NAME", "TOM_POSTGRES", "PGDATABASE", "KAFKA_SERVER")
@@ -18,16 +17,6 @@ OUTER = ("DB_NAME", "TOM_POSTGRES", "PGDATABASE", "KAFKA_SERVER")
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     return Home(tmp_path / "home")
-
-
-@pytest.fixture(scope="session")
-def kafka_jars() -> Path:
-    """Kafka's jars, from $TOM_KAFKA_JARS or below $TOM_HOME, fetched where they are missing."""
-    kafka = Kafka(Home.from_environment())
-    if missing := kafka.missing_packages():
-        pytest.skip(f"no Kafka: it takes {' and '.join(missing)}")
-    kafka.fetch()
-    return kafka.jar_directory
 
 
 def outer_environment(home: Home) -> dict[str, str]:
