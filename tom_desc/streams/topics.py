@@ -5,6 +5,7 @@ A topic that was deleted and made anew has another id. Asking for a topic does n
 
 import logging
 import re
+import time
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -18,6 +19,9 @@ from tom_desc.streams.positions import Bounds, Place
 REQUEST_SECONDS = 5.0
 # How a server that knows no topic ids (Kafka before 2.8) writes that.
 NO_ID = "A" * 22
+# The partition has just been made, or is moving: soon somebody is its leader.
+UNSETTLED = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
+STEP_SECONDS = 0.1
 # The topic, or the partition, is not there (any more).
 GONE = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}
 
@@ -100,12 +104,19 @@ class Topics:
     def offsets(self, places: Collection[Place], which: OffsetSpec) -> dict[Place, int]:
         if not places:
             return {}
-        asked = self.client.list_offsets(
-            {TopicPartition(*place): which for place in places},
-            isolation_level=IsolationLevel.READ_COMMITTED,
-            request_timeout=REQUEST_SECONDS,
-        )
-        return {(at.topic, at.partition): found.offset for at, found in there_is(asked).items()}
+        until = time.monotonic() + REQUEST_SECONDS
+        while True:
+            asked = self.client.list_offsets(
+                {TopicPartition(*place): which for place in places},
+                isolation_level=IsolationLevel.READ_COMMITTED,
+                request_timeout=REQUEST_SECONDS,
+            )
+            try:
+                return {(at.topic, at.partition): found.offset for at, found in there_is(asked).items()}
+            except KafkaException as error:
+                if error.args[0].code() not in UNSETTLED or time.monotonic() > until:
+                    raise
+            time.sleep(STEP_SECONDS)
 
 
 def there_is(asked: Mapping[Any, Any]) -> dict[Any, Any]:

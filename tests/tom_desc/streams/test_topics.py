@@ -101,3 +101,34 @@ def test_a_host_that_nobody_knows_is_said(
     with pytest.raises(KafkaException):
         Topics({"bootstrap.servers": f"{host}:9092"}).cluster_id()
     assert f"Kafka refuses us: {host}:9092/bootstrap: Failed to resolve" in caplog.text
+
+
+def test_a_partition_that_is_not_settled_yet_is_asked_for_again(
+    kafka: str, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one is for a moment after its topic was made."""
+    topics = Topics({"bootstrap.servers": kafka})
+    waits: list[float] = []
+
+    def unsettled(asked: object) -> dict[object, object]:
+        raise KafkaException(KafkaError(KafkaError.NOT_LEADER_FOR_PARTITION))
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            monkeypatch.undo()
+
+    monkeypatch.setattr("tom_desc.streams.topics.there_is", unsettled)
+    monkeypatch.setattr("tom_desc.streams.topics.time.sleep", sleep)
+    assert topics.ends([(topic, 0)]) == {(topic, 0): 0}
+    assert len(waits) == 2
+
+
+def test_but_not_for_ever(kafka: str, topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unsettled(asked: object) -> dict[object, object]:
+        raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
+
+    monkeypatch.setattr("tom_desc.streams.topics.there_is", unsettled)
+    monkeypatch.setattr("tom_desc.streams.topics.REQUEST_SECONDS", 0.3)
+    with pytest.raises(KafkaException):
+        Topics({"bootstrap.servers": kafka}).ends([(topic, 0)])
