@@ -9,13 +9,15 @@ The sky is made by SQL, object after object, as loading survey files does: a poi
 year, of which every fifth is a detection. In the last night of all, every object is detected.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from uuid import uuid4
 
 from confluent_kafka import Producer
+from confluent_kafka.cimpl import NewTopic
 from django.db import connection
 
 from benchmarks import databases
@@ -195,12 +197,18 @@ def produce_all(producer: Producer, topic: str, messages: list[Outgoing]) -> Non
 
 @contextmanager
 def passing_topics(server: str) -> Iterator[AlertTopics]:
-    """Topics that nobody has used, gone at the end: what a run produces are gigabytes."""
+    """Empty topics, gone at the end: what a run produces are gigabytes."""
     tag = uuid4().hex
     topics = AlertTopics(*(f"{name}-{tag}" for name in ("wfd", "full", "limited")))
+    client = Topics(client_settings(server)).client
+    finish(client.create_topics([NewTopic(topic, 1, 1) for topic in topics.names]))
     yield topics
-    kafka = Topics(client_settings(server))
-    for answer in kafka.client.delete_topics(list(kafka.matching(sorted(topics.names)))).values():
+    finish(client.delete_topics(list(topics.names)))
+
+
+def finish(asked: Mapping[str, Future[None]]) -> None:
+    """Wait until Kafka has done what it was asked."""
+    for answer in asked.values():
         answer.result()
 
 

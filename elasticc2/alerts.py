@@ -37,7 +37,7 @@ CACHE_BYTES = 256 * 2**20
 ALERT_SOURCES = """
 SELECT a.alert_id, s.diasource_id, coalesce(s.diaobject_id, 0), s.diaobject_id IS NULL, s.midpointtai
 FROM elasticc2_ppdbalert a JOIN elasticc2_ppdbdiasource s USING (diasource_id)
-WHERE a.alert_id = ANY(%s)"""
+WHERE a.alert_id = ANY(%s::bigint[])"""
 ALERT_SOURCES_DTYPE = [
     ("alert_id", "i8"),
     ("diasource_id", "i8"),
@@ -70,7 +70,7 @@ MARKED = {False: "NULL", True: "NOT NULL"}
 MARK = """
 WITH marked AS (
     UPDATE elasticc2_ppdbalert SET alertsenttimestamp = %(when)s
-    WHERE alert_id = ANY(%(alerts)s) AND alertsenttimestamp IS NULL
+    WHERE alert_id = ANY(%(alerts)s::bigint[]) AND alertsenttimestamp IS NULL
     RETURNING diasource_id
 ), batch AS (
     INSERT INTO elasticc2_sendbatch (sendrun_id, night, sent, alerts, messages, bytes, first_mjd, last_mjd)"""
@@ -87,6 +87,9 @@ MARK_SENT_IN_RUN = f"""{MARK}
     SELECT %(run)s, %(night)s, %(when)s, count(*), %(messages)s, %(bytes)s, %(first_mjd)s, %(last_mjd)s
     FROM marked
     HAVING count(*) > 0
+), clock AS (
+    UPDATE campaigns_campaign SET sent_mjd = %(last_mjd)s
+    WHERE name = 'elasticc2' AND %(last_mjd)s > coalesce(sent_mjd, '-Infinity')
 )
 UPDATE elasticc2_sendrun
 SET updated = now(), alerts_sent = alerts_sent + total.alerts,
@@ -241,7 +244,7 @@ def lone_objects(cursor: Any, sources: Iterable[AlertSource]) -> dict[int, Encod
 
 def alert_sources(cursor: Any, alert_ids: Sequence[int]) -> list[AlertSource]:
     """Source and object of each alert, in the order asked; UnknownAlert where there is none."""
-    query = cursor.mogrify(ALERT_SOURCES, (list(alert_ids),)).decode()
+    query = cursor.mogrify(ALERT_SOURCES, (bulkcopy.as_bigints(alert_ids),)).decode()
     found = {
         source.alert_id: source for source in as_sources(bulkcopy.read(cursor, query, ALERT_SOURCES_DTYPE))
     }
@@ -357,7 +360,7 @@ def mark_sent(cursor: Any, alert_ids: Sequence[int], when: datetime, *, batch: R
     int
         How many were not marked before.
     """
-    values = {"when": when, "alerts": list(alert_ids)}
+    values = {"when": when, "alerts": bulkcopy.as_bigints(alert_ids)}
     if batch is None:
         cursor.execute(MARK_SENT, values)
     else:

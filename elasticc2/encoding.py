@@ -32,13 +32,13 @@ class Records(NamedTuple):
     buffer: bytes
     at: Sequence[int]
 
-    def array(self, span: slice) -> bytes:
-        """Some as the union's array, in one block. It is never null: no records are an empty array."""
+    def array(self, span: slice) -> tuple[bytes, ...]:
+        """Some as the union's array, in one block, in parts. It is never null: none are an empty array."""
         start, stop = span.start, span.stop
         if stop <= start:
-            return EMPTY_ARRAY
-        records = self.buffer[self.at[start] : self.at[stop]]
-        return b"".join((avro.PRESENT, avro.array_start(stop - start), records, avro.NO_ITEMS))
+            return (EMPTY_ARRAY,)
+        buffer, at = self
+        return avro.PRESENT, avro.array_start(stop - start), buffer[at[start] : at[stop]], avro.NO_ITEMS
 
 
 class EncodedObject(NamedTuple):
@@ -76,11 +76,11 @@ class EncodedObject(NamedTuple):
         nprevious: int | None = None,
     ) -> bytes:
         """The alert of one of the object's sources, of which the time is known; its own id in Avro."""
-        i = self.source_ids.index(diasource_id, bisect_left(self.timeline.sources, mjd))
-        earlier, measured = self.timeline.before(i, days_previous=days_previous, nprevious=nprevious)
-        sources = self.sources
+        timeline, source_ids, sources, forced, record, _ = self
+        i = source_ids.index(diasource_id, bisect_left(timeline.sources, mjd))
+        earlier, measured = timeline.before(i, days_previous=days_previous, nprevious=nprevious)
         own = sources.buffer[sources.at[i] : sources.at[i + 1]]
-        return b"".join((alert_id, own, sources.array(earlier), self.forced.array(measured), self.record))
+        return b"".join((alert_id, own, *sources.array(earlier), *forced.array(measured), record))
 
 
 def encode_rows(columns: Columns) -> Rows:

@@ -203,7 +203,7 @@ def read_batch(
         Leave out photometry before and after, MJD (TAI), but no earlier source: an object's first one counts.
     """
     ids = sorted(set(objectids))
-    literal = cursor.mogrify("%s::bigint[]", (ids,)).decode()
+    literal = f"'{bulkcopy.as_bigints(ids)}'::bigint[]"
     (simversions,) = bulkcopy.read_fields(cursor, SIMVERSIONS.format(ids=literal), columns=1)
     objects = bulkcopy.read(cursor, OBJECTS.format(ids=literal), OBJECT_DTYPE)
     known = objects["diaobject_id"]
@@ -237,7 +237,7 @@ def read_photometry(
         since="%s::float8",
         until="%s::float8",
     )
-    literals = cursor.mogrify(query, (objectids.tolist(), since_mjd, until_mjd)).decode()
+    literals = cursor.mogrify(query, (bulkcopy.as_bigints(objectids.tolist()), since_mjd, until_mjd)).decode()
     counts, *values = (
         np.frombuffer(field or b"", f">{kind}")
         for (field,), kind in zip(
@@ -298,7 +298,7 @@ def as_rows(columns: Columns, span: slice, dtype: Sequence[tuple[str, str]]) -> 
 
 def read_lone_sources(cursor: Any, sourceids: Iterable[int]) -> NDArray[Any]:
     """Sources that belong to no object, by their own ids."""
-    literal = cursor.mogrify("%s::bigint[]", (sorted(set(sourceids)),)).decode()
+    literal = f"'{bulkcopy.as_bigints(sorted(set(sourceids)))}'::bigint[]"
     return bulkcopy.read(cursor, LONE_SOURCES.format(ids=literal), SOURCE_DTYPE)
 
 

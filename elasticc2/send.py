@@ -6,7 +6,7 @@ finds on the topics what of it arrived, see :mod:`elasticc2.recovery`.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -167,38 +167,41 @@ class Sending:
         failed = {alert_id_of(value): error for value, error in failures}
         self.refused |= {alert_id: failed[alert_id] for alert_id in slice.alert_ids if alert_id in failed}
         self.note_ends(flight.reports)
-        arrived = [alert_id for alert_id in slice.alert_ids if alert_id not in failed]
+        arrived = {
+            alert_id: mjd
+            for alert_id, mjd in zip(slice.alert_ids, slice.mjds, strict=True)
+            if alert_id not in failed
+        }
         size = slice.size - sum(len(value) for value, _ in failures)
         sent = Sent(len(arrived), len(slice.messages) - len(failures), size)
         if arrived:
             self.store(flight, arrived, sent)
         return sent
 
-    def store(self, flight: Flight, alert_ids: list[int], sent: Sent) -> None:
-        """Mark alerts, and note it in the run's row."""
-        if self.run.resend:
-            note_resent(self.run, flight, sent)
-            return
+    def store(self, flight: Flight, arrived: Mapping[int, float], sent: Sent) -> None:
+        """Mark alerts, of which the times are given in order, and note it in the run's row."""
+        mjds = list(arrived.values())
         batch = RunBatch(
             run=self.run.pk,
             night=flight.slice.night,
             messages=sent.messages,
             bytes=sent.bytes,
-            first_mjd=flight.slice.first_mjd,
-            last_mjd=flight.slice.last_mjd,
+            first_mjd=mjds[0],
+            last_mjd=mjds[-1],
             slice_ends=as_json(self.ends),
         )
+        if self.run.resend:
+            note_resent(batch, flight.sent, alerts=sent.alerts)
+            return
         with connection.cursor() as cursor:
-            mark_sent(cursor, alert_ids, flight.sent, batch=batch)
+            mark_sent(cursor, list(arrived), flight.sent, batch=batch)
 
     def note_ends(self, reports: Reports) -> None:
         """Where the topics end now: what follows lies beyond. A topic may have been made by what we sent."""
-        touched = {topic for topic, _ in reports.ends}
-        ids = {topic: self.ends[topic].topic_id for topic in touched}
+        ids = {topic: self.ends[topic].topic_id for topic, ends in reports.ends.items() if ends}
         ids |= self.kafka.ids({topic for topic, topic_id in ids.items() if not topic_id})
-        for topic in touched:
-            ends = {part: end for (of, part), end in reports.ends.items() if of == topic}
-            self.ends[topic] = Ends(ids[topic], {**self.ends[topic].offsets, **ends})
+        for topic, topic_id in ids.items():
+            self.ends[topic] = Ends(topic_id, {**self.ends[topic].offsets, **reports.ends[topic]})
 
 
 def headers_of(sent: datetime) -> Headers:
@@ -206,22 +209,20 @@ def headers_of(sent: datetime) -> Headers:
     return [("schema", ALERT), ("sent", sent.isoformat())]
 
 
-def note_resent(run: SendRun, flight: Flight, sent: Sent) -> None:
+def note_resent(batch: RunBatch, sent: datetime, *, alerts: int) -> None:
     """Enter a slice that was sent again in the record of what was sent; marks of alerts stay."""
-    SendRun.objects.filter(pk=run.pk).update(
-        alerts_sent=F("alerts_sent") + sent.alerts,
-        last_confirmed_mjd=flight.slice.last_mjd,
-        updated=flight.sent,
+    SendRun.objects.filter(pk=batch.run).update(
+        alerts_sent=F("alerts_sent") + alerts, last_confirmed_mjd=batch.last_mjd, updated=sent
     )
     SendBatch.objects.create(
-        sendrun=run,
-        night=flight.slice.night,
-        sent=flight.sent,
-        alerts=sent.alerts,
-        messages=sent.messages,
-        bytes=sent.bytes,
-        first_mjd=flight.slice.first_mjd,
-        last_mjd=flight.slice.last_mjd,
+        sendrun_id=batch.run,
+        night=batch.night,
+        sent=sent,
+        alerts=alerts,
+        messages=batch.messages,
+        bytes=batch.bytes,
+        first_mjd=batch.first_mjd,
+        last_mjd=batch.last_mjd,
     )
 
 

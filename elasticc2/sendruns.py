@@ -213,19 +213,19 @@ def cut_short(run: SendRun, reason: str, *, all_reported: bool) -> None:
 
 @contextmanager
 def unhurried() -> Iterator[None]:
-    """Within it, nobody waits for the disk to have what is committed.
+    """Within it, nobody waits for the disk to have what is committed, nor looks up what a run knows.
 
     A database that crashes may forget the last marks; with them it forgets where the topics ended then, so
     that the next run finds on the topics what was marked.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SET synchronous_commit TO off")
+        cursor.execute("SET synchronous_commit TO off; SET elasticc2.moves_clock TO on")
         try:
             yield
         finally:
             # A connection that is gone takes its settings with it.
             with suppress(DatabaseError, InterfaceError):
-                cursor.execute("RESET synchronous_commit")
+                cursor.execute("RESET synchronous_commit; RESET elasticc2.moves_clock")
 
 
 def lock(cursor: Any) -> bool:

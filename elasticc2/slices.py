@@ -20,9 +20,10 @@ from elasticc2.encoding import EncodedObject, encoded_ids
 from elasticc2.histories import DAYS_PREVIOUS
 from elasticc2.sendruns import AlertTopics, Window, night_of
 
-# Ids that one query finds; alerts that one task reads and puts together.
+# Ids that one query finds; alerts that one task reads and puts together. The first are fewer, so that sending
+# begins soon.
 PAGE_ALERTS = 20_000
-TASK_ALERTS = 1_000
+FIRST_TASK_ALERTS, TASK_ALERTS = 250, 1_000
 # While one slice of a night is marked, others are delivered: short ones overlap more, long ones cost less.
 SLICE_ALERTS = 1000
 # Bounds memory where alerts are long: those of deep-drilling fields have thousands of points.
@@ -52,15 +53,14 @@ class Slice:
     """Alerts of one night that follow each other, and their messages."""
 
     night: int
-    first_mjd: float
-    last_mjd: float
     alert_ids: list[int] = field(default_factory=list)
+    mjds: list[float] = field(default_factory=list)
     messages: list[Outgoing] = field(default_factory=list)
     size: int = 0
 
     def add(self, source: AlertSource, messages: Iterable[Outgoing]) -> None:
-        self.last_mjd = source.midpointtai
         self.alert_ids.append(source.alert_id)
+        self.mjds.append(source.midpointtai)
         for message in messages:
             self.messages.append(message)
             self.size += len(message.value)
@@ -132,9 +132,10 @@ def slices(window: Window, topics: AlertTopics, *, threads: int) -> Generator[Sl
         assembler: AlertAssembler | None = None
         waiting: deque[Future[list[Slice]]] = deque()
         for page in pages(window, readers):
+            at_once = TASK_ALERTS if assembler else FIRST_TASK_ALERTS
             assembler = assembler or assembler_of(page, window)
-            for start in range(0, len(page), TASK_ALERTS):
-                sources = as_sources(page[start : start + TASK_ALERTS])
+            for start in range(0, len(page), at_once):
+                sources = as_sources(page[start : start + at_once])
                 waiting.append(readers.submit(together(assembler, sources, topics)))
                 if len(waiting) > threads:
                     yield from waiting.popleft().result()
@@ -178,7 +179,7 @@ def together(assembler: AlertAssembler, sources: list[AlertSource], topics: Aler
         objects = assembler.objects(cursor, sources)
         for k, (source, alert_id, of) in enumerate(zip(sources, ids, objects, strict=True)):
             if k in starts or found[-1].size > SLICE_BYTES:
-                found.append(Slice(night_of(source.midpointtai), source.midpointtai, source.midpointtai))
+                found.append(Slice(night_of(source.midpointtai)))
             found[-1].add(source, messages(source, alert_id, of, topics))
         return found
 

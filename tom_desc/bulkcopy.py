@@ -6,7 +6,7 @@ list of str or None, a :class:`Lists` for an array column, or None for a column 
 
 import io
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
@@ -318,6 +318,11 @@ def read(cursor: Any, query: str, dtype: Sequence[tuple[str, str]]) -> NDArray[A
         Name and native numpy type of each column: ``[("mjd", "f8"), ("band", "S1")]``.
     """
     return decode(copy_out(cursor, query), dtype)
+
+
+def as_bigints(numbers: Iterable[int]) -> str:
+    """Numbers as a parameter that SQL casts to ``bigint[]``: as a list they cost everybody much more."""
+    return f"{{{','.join(map(str, numbers))}}}"
 
 
 def copy_out(cursor: Any, query: str) -> memoryview:

@@ -230,6 +230,7 @@ def test_what_was_refused_is_tried_again_by_the_next_run(streams: AlertStreams) 
         with pytest.raises(SendingFailed, match=str(many[1])):
             send(streams.order(**ALL), how())
     assert SendRun.objects.count() == 1
+    assert clock() == 60_001.1
     streams.log.set(streams.limited, max_message_bytes="1000000")
     assert send(streams.order(**ALL), how()).alerts == 1
     assert marked() == sorted(few + many)

@@ -107,7 +107,7 @@ def test_a_slice_is_of_one_night_and_says_when_it_begins_and_ends(
     for slice in all_slices():
         mjds = [times[alert_id] for alert_id in slice.alert_ids]
         assert {night_of(mjd) for mjd in mjds} == {slice.night}
-        assert (slice.first_mjd, slice.last_mjd) == (mjds[0], mjds[-1])
+        assert slice.mjds == mjds
 
 
 def test_a_slice_is_no_longer_than_is_said(sky: list[tuple[int, float]], little_at_once: None) -> None:

@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -25,6 +25,7 @@ ASK_S = 10.0
 FORBIDDEN = {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}
 
 Headers = list[tuple[str, str | bytes | None]]
+OnDelivery = Callable[[KafkaError | None, Message], None]
 
 
 class NoReports(Exception):
@@ -67,23 +68,33 @@ class Reports:
         Messages that are not reported yet.
     failed : list
         Value of each message that was not delivered, and why.
-    ends : dict
+    ends : dict of dicts
         By topic and partition, the offset after the last message delivered.
     """
 
     def __init__(self) -> None:
         self.waiting = 0
         self.failed: list[tuple[bytes, KafkaError]] = []
-        self.ends: dict[tuple[str, int], int] = {}
+        self.ends: dict[str, dict[int, int]] = {}
+        self._of: dict[str, OnDelivery] = {}
 
-    def __call__(self, error: KafkaError | None, message: Message) -> None:
-        self.waiting -= 1
-        if error is not None:
-            self.failed.append((message.value() or b"", error))
-            return
-        offset = message.offset()
-        if offset is not None and offset >= 0:
-            self.ends[message.topic() or "", message.partition() or 0] = offset + 1
+    def of(self, topic: str) -> OnDelivery:
+        """Who hears the reports of a topic; to ask each message for its topic takes as long as all else."""
+        if topic not in self._of:
+            self._of[topic] = self._listener(self.ends.setdefault(topic, {}))
+        return self._of[topic]
+
+    def _listener(self, ends: dict[int, int]) -> OnDelivery:
+        def hear(error: KafkaError | None, message: Message) -> None:
+            self.waiting -= 1
+            if error is not None:
+                self.failed.append((message.value() or b"", error))
+                return
+            offset = message.offset()
+            if offset is not None and offset >= 0:
+                ends[message.partition() or 0] = offset + 1
+
+        return hear
 
 
 class Outbox:
@@ -113,9 +124,10 @@ class Outbox:
         self, topic: str, value: bytes, *, key: bytes | None, headers: Headers, reports: Reports
     ) -> None:
         """Hand over a message; what becomes of it is told to ``reports`` while somebody waits for them."""
+        hear = reports.of(topic)
         while True:
             try:
-                self.producer.produce(topic, value, key=key, headers=headers, on_delivery=reports)
+                self.producer.produce(topic, value, key=key, headers=headers, on_delivery=hear)
             except BufferError:
                 self.settle(reports, down_to=reports.waiting // 2)
             else:

@@ -56,7 +56,7 @@ def test_reports_say_where_the_partitions_end_now(log: KafkaLog) -> None:
     for number in range(100):
         outbox.send(topic, b"value", key=b"%d" % number, headers=HEADERS, reports=reports)
     outbox.settle(reports)
-    assert reports.ends == {(topic, partition): log.end(topic, partition) for partition in range(3)}
+    assert reports.ends == {topic: {partition: log.end(topic, partition) for partition in range(3)}}
     log.delete(topic)
 
 
