@@ -17,7 +17,7 @@ from benchmarks.measuring import Result
 from benchmarks.report import missed, table
 from benchmarks.scales import SCALES, Scale
 from benchmarks.server import own_server
-from localservers import LocalServerError, debian
+from localservers import LocalServerError
 from localservers.home import Home
 from localservers.kafka import Kafka
 from localservers.progress import Progress
@@ -69,7 +69,7 @@ def measure(names: Sequence[str], scale: Scale, *, write_to: Path | None) -> lis
     """The results of the named benchmarks, printed and written."""
     progress = Progress()
     if NEED_KAFKA & set(names):
-        get_kafka(Home.from_environment())
+        Kafka(Home.from_environment()).bring()
     with ExitStack() as until_measured:
         with progress.step("PostgreSQL"):
             until_measured.enter_context(own_server(Home.from_environment()))
@@ -90,14 +90,6 @@ def measure(names: Sequence[str], scale: Scale, *, write_to: Path | None) -> lis
     if write_to is not None:
         write_to.write_text(json.dumps([result.as_json() for result in results], indent=1) + "\n")
     return results
-
-
-def get_kafka(home: Home) -> None:
-    """Have what Kafka takes to start, or say what is missing before an hour of measuring."""
-    kafka = Kafka(home)
-    if debian.can_install():
-        debian.install_for_kafka(kafka.missing_packages())
-    kafka.fetch()
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

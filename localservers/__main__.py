@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from localservers import LocalServerError, debian
+from localservers import LocalServerError
 from localservers.environment import export_lines, full_environment, settings
 from localservers.home import CHECKOUT, Home
 from localservers.kafka import Kafka
@@ -94,7 +94,7 @@ def _parsed(options: argparse.Namespace) -> int:
         from localservers.demo import run_demo
 
         if options.kafka:
-            get_kafka(Kafka(server.home))
+            Kafka(server.home).bring()
         return run_demo(server, objects=options.objects, kafka=options.kafka)
     if options.what == "up":
         return servers_up(server, kafka=options.kafka)
@@ -105,7 +105,7 @@ def _parsed(options: argparse.Namespace) -> int:
 def servers_up(server: Postgres, *, kafka: bool) -> int:
     """Start what does not run; return when it is ready."""
     if kafka:
-        get_kafka(Kafka(server.home))
+        Kafka(server.home).bring()
     started = server.up()
     settings(server)
     # Somebody asked for it by name: a demo that started it leaves it running.
@@ -126,18 +126,6 @@ def kafka_up(kafka: Kafka) -> None:
         sys.stdout.write(f"started: {describe_kafka(kafka)}, ready after {seconds:.1f} s\n")
     else:
         sys.stdout.write(f"running: {describe_kafka(kafka)}\n")
-
-
-def get_kafka(kafka: Kafka) -> None:
-    """Have what it takes to start: downloaded, and installed where root runs Debian; say so."""
-    if kafka.pid is not None:
-        return
-    if debian.can_install():
-        debian.install_for_kafka(kafka.missing_packages())
-    if not kafka.jar_directory.exists() and not kafka.missing_packages():
-        sys.stdout.write(f"tom: Maven brings Apache Kafka {kafka.version} (about 65 MB to download)\n")
-        sys.stdout.flush()
-    kafka.fetch()
 
 
 def servers_down(server: Postgres) -> int:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localservers import LocalServerError
+from localservers import LocalServerError, debian
 from localservers.home import Home
 from localservers.java import OLDEST, fetch_jars, java, missing_packages
 from localservers.postgres import HOST, free_port, is_free
@@ -154,6 +155,23 @@ class Kafka:
     def missing_packages(self) -> list[str]:
         """Debian's packages that it takes to start and that the system lacks."""
         return missing_packages(self.jar_directory)
+
+    def bring(self) -> None:
+        """Have what it takes to start: installed where root runs Debian, then downloaded; say so.
+
+        Raises
+        ------
+        LocalServerError
+            As :meth:`fetch` does.
+        """
+        if self.pid is not None:
+            return
+        if debian.can_install():
+            debian.install_for_kafka(self.missing_packages())
+        if not self.jar_directory.exists() and not self.missing_packages():
+            sys.stdout.write(f"tom: Maven brings Apache Kafka {self.version} (about 65 MB to download)\n")
+            sys.stdout.flush()
+        self.fetch()
 
     def fetch(self) -> None:
         """Have the jars.
