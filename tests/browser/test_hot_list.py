@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.accessibility import check_accessible, check_no_sideways_scroll
+from tests.crashes.clients import wait_until
 
 pytestmark = pytest.mark.full
 
@@ -114,7 +115,8 @@ def test_many_classifiers_scroll_in_their_own_region(wide_page: Page) -> None:
     region = wide_page.get_by_role("region", name="Hot transients")
     region.focus()
     wide_page.keyboard.press("ArrowRight")
-    wide_page.wait_for_function("document.querySelector('.scroll').scrollLeft > 0")
+    # Not wait_for_function: the page's policy forbids what it does while it waits.
+    wait_until(lambda: wide_page.evaluate("document.querySelector('.scroll').scrollLeft") > 0)
     first = rows(wide_page).first.locator("th").bounding_box()
     assert first is not None
     # The object stays in sight.

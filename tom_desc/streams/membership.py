@@ -50,7 +50,7 @@ class Membership:
         if rewind:
             self.rewind()
         # As they were before there was a consumer, which would look for a topic of another id in vain.
-        self.ids = self.topics.ids(self.topics.matching(self.names))
+        self.ids = {partition.topic: partition.topic_id for partition in self.there()}
         self.subscription = Subscription(settings | {"group.id": broker.group}, self.names)
         self.claimed = Claimed({}, {}, {})
         self.generation = 0
@@ -63,15 +63,17 @@ class Membership:
         """What to subscribe to today."""
         return self.broker.topics_on(self.now().astimezone(UTC).date())
 
+    def there(self) -> list[Partition]:
+        """The partitions that there are of our topics."""
+        matching = self.topics.matching(self.names)
+        ids = self.topics.ids(matching)
+        return [Partition(topic, ids[topic], n) for topic in ids for n in matching[topic]]
+
     def rewind(self) -> None:
         """Set positions in all topics that there are to their first messages."""
-        places = [(topic, n) for topic, found in self.topics.matching(self.names).items() for n in found]
-        ids = self.topics.ids({topic for topic, _ in places})
-        bounds = {
-            Partition(topic, ids[topic], number): bound
-            for (topic, number), bound in self.topics.bounds(places).items()
-            if topic in ids
-        }
+        there = self.there()
+        found = self.topics.bounds([partition.place for partition in there])
+        bounds = {partition: found[partition.place] for partition in there if partition.place in found}
         with transaction.atomic(), connection.cursor() as cursor:
             positions.rewind(cursor, self.reader, bounds)
         log.info("%s: %d partitions begin again", self.broker.name, len(bounds))
@@ -162,17 +164,10 @@ class Membership:
         ------
         Rejoin
         """
-        matching = self.topics.matching(self.names)
-        ids = self.topics.ids(matching)
-        there = [
-            Partition(name, ids[name], n)
-            for name, numbers in matching.items()
-            if name in ids
-            for n in numbers
-        ]
+        there = self.there()
         with connection.cursor() as cursor:
             found = positions.untended(cursor, self.reader, there, seconds=UNTENDED_SECONDS)
-        self.ids = ids | self.ids
+        self.ids = {partition.topic: partition.topic_id for partition in there} | self.ids
         moment = time.monotonic()
         self.untended = {partition: self.untended.get(partition, moment) for partition in found}
         for (topic, _, number), since in self.untended.items():

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 SPAWN = multiprocessing.get_context("spawn")
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 SILENT_SECONDS = 300.0
-STOP_SECONDS = 20.0
+STOP_SECONDS = 20
 SECONDS_BETWEEN_BEATS = 1.0
 LOOK_SECONDS = 0.5
 # A child that lived longer was well, and is restarted at once; others later, but soon enough that, with the
@@ -81,9 +81,16 @@ def poll(broker: Broker, decode: Decode, rewind: bool, pipe: "Connection[Beat, B
         # Not django.setup(): polling needs no app, and to load them takes as long as all the rest of a start.
         configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
         heart = Heart(pipe)
+
+        def is_over() -> bool:
+            if heart.is_alone:
+                # Nobody is there any more who would kill a process that hangs while it leaves.
+                signal.alarm(STOP_SECONDS)
+            return stopping() or heart.is_alone
+
         poller = Poller(broker, decode, now=partial(datetime.now, UTC), rewind=rewind)
         poller.run(
-            stopping=lambda: stopping() or heart.is_alone,
+            stopping=is_over,
             on_poll=lambda counts: heart.beat(counts, rewind=poller.rewind),
         )
         log.info("%s: stopped", broker.name)

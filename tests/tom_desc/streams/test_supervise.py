@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -61,11 +62,12 @@ def pid_of(source: str = "test") -> int:
 
 
 def is_there(pid: int) -> bool:
+    """Whether the process runs; what is only not buried yet does not."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        # After the name, which may be anything in brackets.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    return True
 
 
 @pytest.mark.usefixtures("in_child")
