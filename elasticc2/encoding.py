@@ -106,7 +106,7 @@ def in_runs(columns: Columns, encode: Callable[[Columns], Rows]) -> Rows:
     The ids of an object's photometry mostly are; where they are not, all records are encoded together.
     """
     edges = width_edges([column for column in columns.values() if column.dtype.kind == "i"])
-    if len(edges) > 2 + len(columns["midpointtai"]) // RECORDS_IN_A_RUN:
+    if len(edges) == 2 or len(edges) > 2 + len(columns["midpointtai"]) // RECORDS_IN_A_RUN:
         return encode(columns)
     runs = [
         encode({name: column[start:stop] for name, column in columns.items()})

@@ -164,14 +164,14 @@ class Sending:
     def mark(self, flight: Flight) -> Sent:
         """Mark those alerts of a slice that arrived with all their messages."""
         slice, failures = flight.slice, flight.reports.failed
-        failed = {alert_id_of(value): error for value, error in failures}
-        self.refused |= {alert_id: failed[alert_id] for alert_id in slice.alert_ids if alert_id in failed}
-        self.note_ends(flight.reports)
-        arrived = {
-            alert_id: mjd
-            for alert_id, mjd in zip(slice.alert_ids, slice.mjds, strict=True)
-            if alert_id not in failed
+        failed = {
+            alert_id: error for value, error in failures if (alert_id := alert_id_of(value)) is not None
         }
+        self.refused |= failed
+        self.note_ends(flight.reports)
+        arrived = dict(zip(slice.alert_ids, slice.mjds, strict=True))
+        for alert_id in failed:
+            del arrived[alert_id]
         size = slice.size - sum(len(value) for value, _ in failures)
         sent = Sent(len(arrived), len(slice.messages) - len(failures), size)
         if arrived:

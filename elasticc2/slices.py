@@ -34,7 +34,7 @@ DAYS_LIMITED = 30.0
 # marking a night takes.
 SWITCH_S = 0.0005
 # New objects between two searches for cycles; Python's own 700 are those of some fifty alerts.
-COLLECT_EVERY = 100_000
+COLLECT_EVERY = 1_000_000
 
 T = TypeVar("T")
 Task = Callable[[Any], T]

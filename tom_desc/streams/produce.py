@@ -16,7 +16,7 @@ BATCH_BYTES = 1_000_000
 # Whether a message is too large is for the server to say.
 MESSAGE_BYTES = 1_000_000_000
 # Long enough for messages that are handed over together, and little of the wait for a report.
-LINGER_MS = 1
+LINGER_MS = 5
 QUEUE_KB = 1_000_000
 STEP_S = 0.1
 # Without a single report for so long the server has gone away. Well before that librdkafka has tried again.
