@@ -58,13 +58,17 @@ class KafkaLog:
         settings = {name.replace("_", "."): value for name, value in config.items()}
         made = self.admin.create_topics([NewTopic(topic, partitions, 1, config=settings)])
         made[topic].result()
+        self.wait_for(topic, partitions)
         return topic
+
+    def wait_for(self, topic: str, partitions: int) -> None:
+        """Until the server tells of so many partitions: what it has done it knows a little later."""
+        while len(self.partitions(topic)) != partitions:
+            time.sleep(0.05)
 
     def add_partitions(self, topic: str, *, to: int) -> None:
         self.admin.create_partitions([NewPartitions(topic, to)])[topic].result()
-        # A server that is busy tells of them a little later.
-        while len(self.partitions(topic)) < to:
-            time.sleep(0.05)
+        self.wait_for(topic, to)
         # The old one would learn of them only now and then.
         self.producer = self.new_producer()
 

@@ -51,6 +51,14 @@ def read_through(member: Membership, messages: int) -> Batch:
     return batch
 
 
+def who_read_one(log: KafkaLog, topic: str, join: Join) -> Membership:
+    """A member that has read the topic's only message."""
+    log.put(topic, said(1))
+    one = join(topic)
+    read_through(one, 1)
+    return one
+
+
 def test_what_is_read_begins_where_it_was_claimed(log: KafkaLog, topic: str, join: Join) -> None:
     log.put(topic, said(10))
     one = join(topic)
@@ -62,9 +70,7 @@ def test_what_is_read_begins_where_it_was_claimed(log: KafkaLog, topic: str, joi
 
 
 def test_a_topic_that_is_the_same_is_found_to_be(log: KafkaLog, topic: str, join: Join) -> None:
-    log.put(topic, said(1))
-    one = join(topic)
-    read_through(one, 1)
+    one = who_read_one(log, topic, join)
     one.check({topic})
     one.look_when_due()
 
@@ -72,9 +78,7 @@ def test_a_topic_that_is_the_same_is_found_to_be(log: KafkaLog, topic: str, join
 def test_a_topic_that_was_made_anew_is_noticed_without_a_message(
     log: KafkaLog, topic: str, join: Join
 ) -> None:
-    log.put(topic, said(1))
-    one = join(topic)
-    read_through(one, 1)
+    one = who_read_one(log, topic, join)
     log.delete(topic)
     one.check({topic})
     log.make(topic)
@@ -84,9 +88,7 @@ def test_a_topic_that_was_made_anew_is_noticed_without_a_message(
 
 
 def test_somebody_elses_claim_is_noticed_without_a_message(log: KafkaLog, topic: str, join: Join) -> None:
-    log.put(topic, said(1))
-    one = join(topic)
-    read_through(one, 1)
+    one = who_read_one(log, topic, join)
     rows("UPDATE streams_position SET epoch = epoch + 1")
     with pytest.raises(Fenced):
         one.look_when_due()
@@ -178,9 +180,7 @@ def test_who_was_given_nothing_yet_waits_for_the_group(
 def test_messages_that_do_not_come_are_noticed(
     log: KafkaLog, topic: str, join: Join, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log.put(topic, said(1))
-    one = join(topic)
-    read_through(one, 1)
+    one = who_read_one(log, topic, join)
     one.renew()
     assert list(one.still) == [((topic, 0), 0)]
     one.held[topic, 0].next_offset = 1
@@ -200,9 +200,7 @@ def test_messages_that_do_not_come_are_noticed(
 def test_a_topic_that_the_consumer_knew_in_an_earlier_life_is_not_claimed_by_it(
     log: KafkaLog, topic: str, join: Join
 ) -> None:
-    log.put(topic, said(1))
-    one = join(topic)
-    read_through(one, 1)
+    one = who_read_one(log, topic, join)
     log.delete(topic)
     log.make(topic)
     with pytest.raises(Rejoin, match=f"the topic {topic} was made anew"):
