@@ -1,6 +1,7 @@
 """A private Apache Kafka on loopback: made, started, recognised and stopped without touching any other."""
 
 import base64
+import itertools
 import os
 import re
 import shutil
@@ -384,8 +385,9 @@ class Kafka:
 
 
 def new_cluster_id() -> str:
-    """A random id as Kafka writes them."""
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    """A random id as Kafka writes them: its first sign is no dash, which a command takes for an option."""
+    ids = (base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=") for _ in itertools.count())
+    return next(found for found in ids if not found.startswith("-"))
 
 
 def _addresses(ports: Mapping[str, int]) -> str:

@@ -23,7 +23,7 @@ from confluent_kafka.cimpl import NewTopic
 from localservers import LocalServerError
 from localservers.environment import kafka_settings
 from localservers.home import CHECKOUT, Home
-from localservers.kafka import VERSION, Kafka
+from localservers.kafka import VERSION, Kafka, new_cluster_id
 from localservers.postgres import HOST
 from localservers.processes import command_line, is_alive, wait_for_end
 from tests.crashes.proxy import Proxy
@@ -235,6 +235,12 @@ def test_it_takes_other_ports_when_its_own_are_taken(server):
 
 
 @pytest.mark.full
+def test_no_cluster_id_looks_like_an_option():
+    ids = {new_cluster_id() for _ in range(1000)}
+    assert len(ids) == 1000
+    assert all(re.fullmatch(r"[\w][\w-]{21}", each) for each in ids)
+
+
 def test_two_who_start_it_at_once_get_one_server(server):
     with ThreadPoolExecutor(2) as both:
         started = list(both.map(lambda _: server.up(), range(2)))
