@@ -21,17 +21,17 @@ from elasticc2.histories import (
     BEGINNING,
     DAYS_PREVIOUS,
     END,
+    OBJECTS_AT_ONCE,
     ObjectHistory,
     histories,
     lone_histories,
     read_batch,
     read_lone_sources,
 )
+from elasticc2.keptobjects import read_kept
 from tom_desc import bulkcopy
 
 ALERTS_AT_ONCE = 1000
-# Bounds the memory of a batch: deep-drilling objects have thousands of forced sources.
-OBJECTS_AT_ONCE = 500
 CACHE_BYTES = 256 * 2**20
 
 ALERT_SOURCES = """
@@ -230,10 +230,12 @@ class AlertAssembler:
         ]
 
     def read(self, cursor: Any, objectids: Sequence[int]) -> Iterator[dict[int, EncodedObject]]:
-        """Read and encode objects, some at a time."""
+        """Read objects, some at a time, and encode those that are not kept encoded."""
         for start in range(0, len(objectids), OBJECTS_AT_ONCE):
-            batch = read_batch(cursor, objectids[start : start + OBJECTS_AT_ONCE], **self.bounds)
-            yield encode_batch(batch)
+            ids = objectids[start : start + OBJECTS_AT_ONCE]
+            kept = read_kept(cursor, ids)
+            others = [objectid for objectid in ids if objectid not in kept]
+            yield kept | (encode_batch(read_batch(cursor, others, **self.bounds)) if others else {})
 
 
 def lone_objects(cursor: Any, sources: Iterable[AlertSource]) -> dict[int, EncodedObject]:

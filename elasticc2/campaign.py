@@ -1,6 +1,6 @@
 """ELAsTiCC2 in one place: its name, tables, columns, and how SQL, Avro and JSON spell the same thing."""
 
-from elasticc2 import checkup, cuts
+from elasticc2 import cuts
 from tom_desc.campaigns.registry import CampaignInfo
 from tom_desc.snana.columns import BANDS, OPTIONAL_OBJECT_COLUMNS
 
@@ -67,5 +67,5 @@ ELASTICC2 = CampaignInfo(
     ),
     open_tables=cuts.OPEN_TABLES,
     cut_views=cuts.CUT_VIEWS,
-    checkup=checkup.checkup,
+    checkup="elasticc2.checkup.checkup",
 )

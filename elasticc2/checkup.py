@@ -10,6 +10,9 @@ from psycopg2.errors import LockNotAvailable
 
 from elasticc2.counts import estimate
 from elasticc2.coverage import NOON, nights_sent, of_night
+from elasticc2.encoding import encode_batch
+from elasticc2.histories import OBJECTS_AT_ONCE, read_batch
+from elasticc2.keptobjects import hold, read_kept
 from elasticc2.renewal import LOCK
 from elasticc2.summaries import GROUNDLESS, KEPT, forget_groundless, summarise
 from tom_desc.findings import Finding
@@ -30,6 +33,9 @@ WHERE diaobject_id NOT IN (SELECT unnest(diaobject_ids) FROM elasticc2_staleobje
   AND diaobject_id NOT IN (SELECT diaobject_id FROM elasticc2_diasource
                            WHERE diaobject_id IS NOT NULL
                              AND diasource_id IN (SELECT unnest(diasource_ids) FROM elasticc2_brokernews))
+ORDER BY random() LIMIT %(sample)s"""
+PPDB_SAMPLE = """
+SELECT diaobject_id FROM elasticc2_ppdbdiaobject TABLESAMPLE BERNOULLI (%(percent)s)
 ORDER BY random() LIMIT %(sample)s"""
 # Whoever writes messages or photometry while they are compared waits that long, and so do we for them.
 LOCKS = f"""
@@ -61,6 +67,7 @@ def checkup(sample: int) -> Iterator[Finding]:
     yield waiting()
     yield sending(datetime.now(UTC))
     yield marks()
+    yield encoded(sample)
     try:
         objects, wrong = compare(sample)
     except OperationalError as error:
@@ -131,6 +138,27 @@ def count_marks(night: int) -> tuple[int, int]:
     return marked, unsent
 
 
+def encoded(sample: int) -> Finding:
+    """Whether objects that are kept encoded are what their rows come to."""
+    looked_at = kept = wrong = 0
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(PPDB_SAMPLE, share("elasticc2_ppdbdiaobject", sample))
+        drawn = [row[0] for row in cursor.fetchall()]
+        for start in range(0, len(drawn), OBJECTS_AT_ONCE):
+            held = hold(cursor, drawn[start : start + OBJECTS_AT_ONCE])
+            of_rows = encode_batch(read_batch(cursor, held))
+            stored = read_kept(cursor, held)
+            looked_at += len(held)
+            kept += len(stored)
+            wrong += sum(of_rows[objectid] != encoded for objectid, encoded in stored.items())
+        transaction.set_rollback(True)
+    label = "objects kept encoded"
+    if wrong:
+        said = f"{wrong} of {kept} are not what their rows come to"
+        return Finding(label, said, "manage.py encode_elasticc2_objects --anew")
+    return Finding(label, f"{kept} of {looked_at} looked at, and they are right")
+
+
 def compare(sample: int) -> tuple[int, Counter[str]]:
     """Recompute what is kept of a sample, and take it back: objects looked at, wrong rows by table."""
     with transaction.atomic(), connection.cursor() as cursor:
@@ -145,9 +173,13 @@ def compare(sample: int) -> tuple[int, Counter[str]]:
 def take_sample(cursor: Any, sample: int) -> int:
     """Put up to so many objects into ``sampled_object``; how many they are."""
     cursor.execute("CREATE TEMPORARY TABLE sampled_object (diaobject_id bigint PRIMARY KEY)")
-    # Rather too many, since a share is drawn only about; as many as wanted are chosen from them.
-    percent = min(100.0, 100 * (2 * sample + 1000) / max(estimate("elasticc2_diaobject", "true"), 1))
-    cursor.execute(SAMPLE, {"percent": percent, "sample": sample})
+    cursor.execute(SAMPLE, share("elasticc2_diaobject", sample))
     drawn: int = cursor.rowcount
     cursor.execute("ANALYZE sampled_object")
     return drawn
+
+
+def share(table: str, sample: int) -> dict[str, float]:
+    """How much of a table to draw a sample from: rather too much, since a share is drawn only about."""
+    percent = min(100.0, 100 * (2 * sample + 1000) / max(estimate(table, "true"), 1))
+    return {"percent": percent, "sample": sample}

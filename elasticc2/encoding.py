@@ -64,7 +64,7 @@ class EncodedObject(NamedTuple):
         """Bytes of memory, roughly."""
         rows = len(self.timeline.sources) + len(self.timeline.forced)
         encoded = len(self.sources.buffer) + len(self.forced.buffer) + len(self.record)
-        return OVERHEAD_BYTES + encoded + 16 * rows
+        return OVERHEAD_BYTES + encoded + 12 * rows
 
     def alert(
         self,
@@ -145,7 +145,7 @@ def encode_objects(batch: Batch) -> Rows:
 def records(rows: Rows, span: slice) -> Records:
     """Some of the rows, with bytes of their own, so that keeping them keeps nothing else alive."""
     at = rows.offsets[span.start : span.stop + 1] - rows.offsets[span.start]
-    return Records(rows.slice(span.start, span.stop), array("q", at.tobytes()))
+    return Records(rows.slice(span.start, span.stop), array("i", at.astype("i4").tobytes()))
 
 
 def encoded_ids(ids: Sequence[int]) -> list[bytes]:

@@ -2,7 +2,7 @@
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,6 +18,8 @@ DAYS_PREVIOUS = 365.0
 FORCED_FROM_AGE_DAYS = 0.5
 # ... and an older one none from longer than this before its first source.
 FORCED_BEFORE_FIRST_DAYS = 30.0
+# Bounds the memory of a batch: deep-drilling objects have thousands of forced sources.
+OBJECTS_AT_ONCE = 500
 
 # Columns by name, as many values in each.
 Columns = Mapping[str, NDArray[Any]]
@@ -179,6 +181,42 @@ class Batch:
             "decl": float(row["decl"]),
         }
         return head | {name: None if row[f"{name} is null"] else row[name] for name in OBJECT_FLOATS}
+
+
+def batches(
+    objects: Mapping[str, NDArray[Any] | None], sources: Columns, forced: Columns, *, simversion: str
+) -> Iterator[Batch]:
+    """What rows that are loaded come to, as it would be read, some objects at a time.
+
+    Parameters
+    ----------
+    objects, sources, forced
+        Columns by SQL name, in any order of rows; None is a column of NULLs.
+    simversion
+        Of all objects.
+    """
+    ids = objects["diaobject_id"]
+    assert ids is not None
+    order = np.argsort(ids)
+    table = np.empty(len(ids), OBJECT_DTYPE)
+    for name in OBJECT_FLOATS:
+        table[f"{name} is null"] = objects[name] is None
+    for name in ("diaobject_id", "ra", "decl", *OBJECT_FLOATS, "isddf"):
+        column = objects[name]
+        table[name] = 0 if column is None else column[order]
+    detected = sorted_columns({name: sources[name] for name, _ in SOURCE_DTYPE})
+    measured = sorted_columns({name: forced[name] for name, _ in FORCED_DTYPE})
+    for start in range(0, len(table), OBJECTS_AT_ONCE):
+        some = table[start : start + OBJECTS_AT_ONCE]
+        yield Batch(some, [simversion] * len(some), of_objects(detected, some), of_objects(measured, some))
+
+
+def of_objects(columns: Columns, objects: NDArray[Any]) -> Columns:
+    """The rows of objects that follow each other."""
+    ids = columns["diaobject_id"]
+    first, last = objects["diaobject_id"][[0, -1]]
+    start, stop = np.searchsorted(ids, first, "left"), np.searchsorted(ids, last, "right")
+    return {name: column[start:stop] for name, column in columns.items()}
 
 
 def spans(of: NDArray[np.int64], objectids: NDArray[np.int64]) -> list[slice]:

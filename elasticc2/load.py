@@ -4,6 +4,7 @@ One file pair is one transaction, so that a crash leaves whole files only, and l
 what is missing and nothing else. Keys and indexes stay in place.
 """
 
+import logging
 import multiprocessing
 import os
 import threading
@@ -19,6 +20,7 @@ import numpy as np
 from django.db import DatabaseError, IntegrityError, connection, connections, transaction
 from numpy.typing import NDArray
 
+from elasticc2 import keptobjects
 from elasticc2.campaign import (
     ALERT_COLUMNS,
     ALERT_ZEROPOINT,
@@ -30,6 +32,8 @@ from elasticc2.campaign import (
     SNANA_ZEROPOINT,
     SOURCE_COLUMNS,
 )
+from elasticc2.encoding import encode_batch
+from elasticc2.histories import batches
 from tom_desc.bulkcopy import Column, copy_in, insert_new
 from tom_desc.campaigns.models import Campaign
 from tom_desc.partitions import analyze_if_grown
@@ -38,6 +42,8 @@ from tom_desc.tally import Tally
 
 PPDB, TRAINING = "ppdb", "training"
 HEAD_PATTERN = "*HEAD.FITS.gz"
+
+log = logging.getLogger(__name__)
 
 
 class LoadError(Exception):
@@ -172,27 +178,50 @@ def load_survey_file(head: Path, *, options: LoadOptions) -> Outcome:
 def read_counts(survey: SurveyFile) -> Counts:
     """What a file holds."""
     sources = int(survey.photometry["detected"].sum())
-    ids = survey.objects["diaobject_id"]
-    assert ids is not None
-    return Counts(len(ids), sources, len(survey.photometry["diaforcedsource_id"]), sources)
+    return Counts(len(ids_of(survey)), sources, len(survey.photometry["diaforcedsource_id"]), sources)
 
 
 def store(survey: SurveyFile, options: LoadOptions) -> Counts:
     """Rows of a file that the database does not have. A file seen for the first time goes the fast way."""
-    ids = survey.objects["diaobject_id"]
-    assert ids is not None
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            known = check_known_objects(cursor, survey, options)
-            counts = insert(cursor, survey, options, insert_new if known else copy_in)
-            append_news(cursor, ids, counts, options)
-    except IntegrityError:
+            if not check_known_objects(cursor, survey, options):
+                return store_all(cursor, survey, options)
+    except IntegrityError as error:
         # Somebody loaded one of these objects since we looked; the careful way settles who was first.
-        with transaction.atomic(), connection.cursor() as cursor:
-            check_known_objects(cursor, survey, options)
-            counts = insert(cursor, survey, options, insert_new)
-            append_news(cursor, ids, counts, options)
+        log.info("the same is being loaded by somebody else: %s", error)
+    return store_missing(survey, options)
+
+
+def store_all(cursor: Any, survey: SurveyFile, options: LoadOptions) -> Counts:
+    """All rows of a file of whose objects none is there."""
+    with keptobjects.nothing_is_kept(cursor):
+        counts = insert(cursor, survey, options, copy_in)
+    if options.kind == PPDB:
+        forced = survey.photometry
+        for batch in batches(survey.objects, detections(forced), forced, simversion=options.simversion):
+            keptobjects.keep(cursor, encode_batch(batch))
+    append_news(cursor, survey, counts, options)
     return counts
+
+
+def store_missing(survey: SurveyFile, options: LoadOptions) -> Counts:
+    """The rows of a file that are not there."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        check_known_objects(cursor, survey, options)
+        counts = insert(cursor, survey, options, insert_new)
+        append_news(cursor, survey, counts, options)
+    if options.kind == PPDB:
+        encode_missing(ids_of(survey).tolist())
+    return counts
+
+
+def encode_missing(ids: list[int]) -> None:
+    """Keep objects encoded that were there, of which nothing is kept any more once they got rows."""
+    with connection.cursor() as cursor:
+        missing = keptobjects.not_kept(cursor, ids)
+    encoded = sum(keptobjects.encode_objects(missing))
+    log.info("encoded %s of %s objects anew", encoded, len(ids))
 
 
 def check_known_objects(cursor: Any, survey: SurveyFile, options: LoadOptions) -> bool:
@@ -222,9 +251,7 @@ Insert = Callable[[Any, str, dict[str, Column]], int]
 def insert(cursor: Any, survey: SurveyFile, options: LoadOptions, write: Insert) -> Counts:
     """Write the four tables of a file, parents first."""
     objects: dict[str, Column] = dict(survey.objects)
-    ids = survey.objects["diaobject_id"]
-    assert ids is not None
-    objects["simversion"] = np.full(len(ids), options.simversion.encode())
+    objects["simversion"] = np.full(len(ids_of(survey)), options.simversion.encode())
     forced = survey.photometry
     sources = detections(forced)
     alerts = {
@@ -247,10 +274,17 @@ def detections(photometry: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return sources | {"diasource_id": sources["diaforcedsource_id"]}
 
 
-def append_news(cursor: Any, ids: NDArray[np.int64], counts: Counts, options: LoadOptions) -> None:
+def append_news(cursor: Any, survey: SurveyFile, counts: Counts, options: LoadOptions) -> None:
     """Tell reveal for which objects there is more, where there is."""
     if options.kind == PPDB and counts != Counts():
-        cursor.execute("INSERT INTO elasticc2_loadnews (diaobject_ids) VALUES (%s)", (ids.tolist(),))
+        ids = ids_of(survey).tolist()
+        cursor.execute("INSERT INTO elasticc2_loadnews (diaobject_ids) VALUES (%s)", (ids,))
+
+
+def ids_of(survey: SurveyFile) -> NDArray[np.int64]:
+    ids = survey.objects["diaobject_id"]
+    assert ids is not None
+    return ids
 
 
 def load_truth(directory: Path, *, options: LoadOptions) -> Outcome:

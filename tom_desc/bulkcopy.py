@@ -1,7 +1,7 @@
 """The bulk writer and reader: columns to PostgreSQL's binary COPY and back, no Python per row.
 
 Format: PostgreSQL manual, "COPY", Binary Format. A column is a numpy array (a masked array has NULLs), a
-list of str or None, a :class:`Lists` for an array column, or None for a column of NULLs.
+list of str (bytea: of bytes) or None, a :class:`Lists` for an array column, or None for a column of NULLs.
 """
 
 import io
@@ -82,7 +82,7 @@ class Lists:
 
 
 Buffer = bytes | memoryview
-Column = NDArray[Any] | Lists | Sequence[str | None] | None
+Column = NDArray[Any] | Lists | Sequence[str | None] | Sequence[bytes | None] | None
 _types: dict[tuple[str, str], dict[str, str]] = {}
 
 
@@ -266,7 +266,12 @@ def split_nulls(column: Any) -> tuple[NDArray[np.bool_] | None, Any]:
     if isinstance(column, (np.ndarray, Lists)):
         return None, column
     mask = np.array([value is None for value in column], bool)
-    return (mask if mask.any() else None), [(value or "").encode() for value in column]
+    return (mask if mask.any() else None), [as_bytes(value) for value in column]
+
+
+def as_bytes(value: str | bytes | None) -> bytes:
+    """What a text or bytea column has in a row, nothing for a NULL."""
+    return value if isinstance(value, bytes) else (value or "").encode()
 
 
 def encode_values(values: Any, kind: str) -> list[rowbytes.Column]:
@@ -281,7 +286,7 @@ def encode_values(values: Any, kind: str) -> list[rowbytes.Column]:
         return [of_numbers(values, NUMBERS[kind])]
     if kind == "timestamp with time zone":
         return [of_numbers(values.astype("M8[us]").astype(np.int64) - POSTGRES_EPOCH_US, ">i8")]
-    if kind in ("text", "character varying"):
+    if kind in ("text", "character varying", "bytea"):
         return [of_strings(values) if isinstance(values, np.ndarray) else of_bytes(values)]
     if kind in ELEMENTS:
         return encode_lists(values, *ELEMENTS[kind])

@@ -11,7 +11,13 @@ from elasticc2.models.brokers import (
     UnknownSource,
 )
 from elasticc2.models.followup import PlannedSpectra, SpectrumInfo, WantedSpectra
-from elasticc2.models.objects import DiaObject, DiaObjectOfTarget, PPDBDiaObject, TrainingDiaObject
+from elasticc2.models.objects import (
+    DiaObject,
+    DiaObjectOfTarget,
+    PPDBDiaObject,
+    PPDBEncodedObject,
+    TrainingDiaObject,
+)
 from elasticc2.models.photometry import (
     DiaForcedSource,
     DiaSource,
@@ -52,6 +58,7 @@ __all__ = [
     "PPDBDiaForcedSource",
     "PPDBDiaObject",
     "PPDBDiaSource",
+    "PPDBEncodedObject",
     "PackedLightCurve",
     "PlannedSpectra",
     "SendBatch",

@@ -32,6 +32,30 @@ class PPDBDiaObject(DiaObjectColumns):
         db_table = "elasticc2_ppdbdiaobject"
 
 
+class PPDBEncodedObject(models.Model):
+    """An object of the PPDB and all its photometry in the Avro of its alerts (v0_9_1), in one row: a cache.
+
+    Triggers delete the rows of objects that change, or whose photometry does; the row goes with its object,
+    too. Who finds none encodes the PPDB's rows. Each record, of sources and of forced sources in order of
+    time, is ``records[offsets[i]:offsets[i + 1]]``; ``record`` is the object. Ids (int64), mjds (float64)
+    and offsets (int32) are little-endian.
+    """
+
+    diaobject = models.OneToOneField(PPDBDiaObject, models.CASCADE, primary_key=True, db_constraint=False)
+    isddf = models.BooleanField()
+    record = models.BinaryField()
+    source_ids = models.BinaryField()
+    source_mjds = models.BinaryField()
+    source_offsets = models.BinaryField()
+    source_records = models.BinaryField()
+    forced_mjds = models.BinaryField()
+    forced_offsets = models.BinaryField()
+    forced_records = models.BinaryField()
+
+    class Meta:
+        db_table = "elasticc2_ppdbencodedobject"
+
+
 class TrainingDiaObject(DiaObjectColumns):
     class Meta:
         db_table = "elasticc2_trainingdiaobject"

@@ -17,7 +17,14 @@ OBJECTS = 60
 BATCH = 50
 PUBLISHED_MS = 1_700_000_000_000
 
-PPDB = ("ppdbdiaobject", "ppdbdiasource", "ppdbdiaforcedsource", "ppdbalert", "diaobjecttruth")
+PPDB = (
+    "ppdbdiaobject",
+    "ppdbdiasource",
+    "ppdbdiaforcedsource",
+    "ppdbalert",
+    "ppdbencodedobject",
+    "diaobjecttruth",
+)
 # Ids that count up are not the same in two runs; what they stand for is.
 LOADED = {f"elasticc2_{table}": "*" for table in PPDB} | {
     "elasticc2_loadnews, unnest(diaobject_ids) AS diaobject_id": "diaobject_id"

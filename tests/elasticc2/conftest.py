@@ -12,7 +12,15 @@ from django.test import Client
 from elasticc2.load import LoadOptions, load_survey_file, load_truth, remember_units
 from tom_desc.accounts.groups import make_groups
 
-TABLES = ("ppdbdiaobject", "ppdbdiasource", "ppdbdiaforcedsource", "ppdbalert", "diaobjecttruth")
+TABLES = (
+    "ppdbdiaobject",
+    "ppdbdiasource",
+    "ppdbdiaforcedsource",
+    "ppdbalert",
+    "diaobjecttruth",
+    # After the photometry, with which triggers would delete it.
+    "ppdbencodedobject",
+)
 Snapshot = dict[str, bytes]
 
 

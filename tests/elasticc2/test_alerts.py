@@ -12,8 +12,9 @@ from django.db import connection
 from elasticc2 import alerts
 from elasticc2.alerts import AlertAssembler
 from elasticc2.campaign import NAME, OBJECT_FLOATS, avro_name
+from elasticc2.keptobjects import encode_objects, not_kept
 from elasticc2.models import SendBatch
-from tests.elasticc2.awkward import AwkwardSky
+from tests.elasticc2.awkward import IDS, AwkwardSky
 from tom_desc.campaigns.models import Campaign
 from tom_desc.streams import avro
 from tom_desc.streams.schemas import ALERT, schema
@@ -58,9 +59,12 @@ def cursor(db):
         yield cursor
 
 
-@pytest.fixture
-def sky(cursor):
+@pytest.fixture(params=["from rows", "kept"])
+def sky(cursor, request):
+    """Of objects that are kept encoded, or not."""
     AwkwardSky().store()
+    if request.param == "kept":
+        assert sum(encode_objects(not_kept(cursor))) == len(IDS)
 
 
 def dicts(cursor, query, values):

@@ -4,6 +4,7 @@ import pytest
 from django.db import connection
 
 from elasticc2.checkup import checkup
+from elasticc2.keptobjects import encode_objects
 from elasticc2.renewal import rebuild
 from elasticc2.reveal import reveal
 from tests.elasticc2.sky import add_object, hear, message, rows
@@ -58,9 +59,20 @@ def test_damage_is_found_and_a_rebuild_cures_it(damage: str, about: str) -> None
     assert not_ok() == []
 
 
-def said_of(about: str) -> tuple[str, str]:
+def test_objects_kept_encoded_are_compared_with_their_rows() -> None:
+    assert said_of("objects kept encoded", 10) == ("0 of 2 looked at, and they are right", "")
+    list(encode_objects([1, 2]))
+    assert said_of("objects kept encoded", 10) == ("2 of 2 looked at, and they are right", "")
+    run("UPDATE elasticc2_ppdbencodedobject SET isddf = true WHERE diaobject_id = 2")
+    assert said_of("objects kept encoded", 10) == (
+        "1 of 2 are not what their rows come to",
+        "manage.py encode_elasticc2_objects --anew",
+    )
+
+
+def said_of(about: str, sample: int = 0) -> tuple[str, str]:
     """What is said of something, and what is to be done."""
-    [finding] = [finding for finding in checkup(0) if finding.about == about]
+    [finding] = [finding for finding in checkup(sample) if finding.about == about]
     return finding.said, finding.cure
 
 

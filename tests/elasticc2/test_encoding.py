@@ -135,7 +135,7 @@ def test_an_object_takes_the_memory_of_its_records() -> None:
         encoded = encode_batch(read_batch(cursor, [1, 2]))
     few, many = encoded[1], encoded[2]
     assert len(many.forced.at) - len(few.forced.at) == 1000
-    assert many.size - few.size == len(many.forced.buffer) - len(few.forced.buffer) + 16 * 1000
+    assert many.size - few.size == len(many.forced.buffer) - len(few.forced.buffer) + 12 * 1000
 
 
 @pytest.mark.django_db

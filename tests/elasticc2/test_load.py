@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from django.core.management import CommandError, call_command
+from django.db import connection
 from numpy.typing import NDArray
 
+from elasticc2.encoding import encode_batch
+from elasticc2.histories import read_batch
+from elasticc2.keptobjects import read_kept
 from tests import original
 from tests.elasticc2.sky import hear, message, rows, value
 from tom_desc.campaigns.models import Campaign
@@ -261,6 +265,7 @@ def model(tmp_path: Path) -> Model:
     return made
 
 
+OBJECT_IDS = "SELECT diaobject_id FROM elasticc2_ppdbdiaobject ORDER BY 1"
 WHOLE = (4, 8, 16, 8, 4)
 HALF = (2, 4, 8, 4, 2)
 
@@ -282,11 +287,34 @@ def test_loading_announces_the_objects_of_each_file(model: Model) -> None:
     assert news() == [[1, 2], [3, 4]]
 
 
+def test_objects_are_kept_encoded_as_their_rows_are(real_survey: None) -> None:
+    assert_kept(rows(OBJECT_IDS))
+
+
+def test_what_a_file_does_not_have_in_order_is_kept_encoded_all_the_same(model: Model) -> None:
+    model.write("A", Thing(2, points=tuple(reversed(POINTS))), Thing(1, points=()), Thing(0))
+    load(model)
+    assert_kept([(0,), (1,), (2,), (3,), (4,)])
+
+
+def assert_kept(objectids: list[tuple[int]]) -> None:
+    """That these objects and no others are kept, and as reading their rows would have them."""
+    ids = [objectid for (objectid,) in objectids]
+    with connection.cursor() as cursor:
+        assert read_kept(cursor, ids) == encode_batch(read_batch(cursor, ids))
+    assert value("SELECT count(*) FROM elasticc2_ppdbencodedobject") == len(ids)
+
+
+def test_a_training_set_is_not_kept_encoded(model: Model) -> None:
+    load(model, kind="--train")
+    assert_kept([])
+
+
 def test_loading_again_changes_nothing(model: Model) -> None:
     load(model)
-    before = contents(*PPDB)
+    before = contents(*PPDB, "ppdbencodedobject")
     load(model)
-    assert contents(*PPDB) == before
+    assert contents(*PPDB, "ppdbencodedobject") == before
     assert news() == [[1, 2], [3, 4]]
 
 
@@ -420,6 +448,7 @@ def test_points_of_a_longer_file_are_added_and_announced(model: Model) -> None:
     later = [(60010.0, "i ", 4096, 40.0, 2.0), (60011.0, "i ", 0, 4.0, 2.0)]
     model.write("A", Thing(1, points=(*POINTS, *later)), Thing(2))
     load(model)
+    assert_kept(rows(OBJECT_IDS))
     assert counts(*PPDB) == (4, 9, 18, 9, 4)
     assert news() == [[1, 2], [3, 4], [1, 2]]
     added = rows("SELECT * FROM elasticc2_ppdbdiasource WHERE diaobject_id = 1 ORDER BY midpointtai")[-1]
@@ -432,6 +461,7 @@ def test_an_object_more_in_a_file_is_added(model: Model) -> None:
     load(model)
     model.write("B", Thing(3), Thing(4), Thing(5, ra=12.0))
     load(model)
+    assert_kept(rows(OBJECT_IDS))
     assert counts(*PPDB) == (5, 10, 20, 10, 5)
     assert value("SELECT ra FROM elasticc2_ppdbdiaobject WHERE diaobject_id = 5") == 12.0
 

@@ -20,7 +20,8 @@ pytestmark = pytest.mark.django_db
 TABLE = """
 CREATE TEMPORARY TABLE everything (
     big bigint, whole integer, small smallint, wide double precision, narrow real, yes boolean,
-    words text, short varchar(20), moment timestamptz, smalls smallint[], narrows real[], bigs bigint[])"""
+    words text, short varchar(20), moment timestamptz, smalls smallint[], narrows real[], bigs bigint[],
+    raw bytea)"""
 KINDS = {"big": "i8", "whole": "i4", "small": "i2", "wide": "f8", "narrow": "f4", "yes": "?"}
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
 
@@ -56,6 +57,13 @@ def test_numbers_come_out_bit_for_bit(cursor: Any, column: str, data: st.DataObj
 def test_texts_and_nulls_come_out_as_they_went_in(cursor: Any, texts: list[str | None]) -> None:
     copy_in(cursor, "everything", {"words": texts, "short": texts})
     assert stored(cursor, "words") == texts
+
+
+@given(st.lists(st.none() | st.binary(max_size=20), max_size=20))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_bytes_come_out_as_they_went_in(cursor: Any, values: list[bytes | None]) -> None:
+    copy_in(cursor, "everything", {"raw": values})
+    assert [None if value is None else bytes(value) for value in stored(cursor, "raw")] == values
 
 
 @given(st.lists(st.lists(st.integers(-(2**15), 2**15 - 1), max_size=5), max_size=10))

@@ -10,6 +10,7 @@ import psycopg2
 from django.conf import settings
 from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
+from django.utils.module_loading import import_string
 
 from tom_desc.campaigns.clock import now
 from tom_desc.campaigns.grants import wrong_grants
@@ -57,8 +58,8 @@ def checkup(*, sample: int) -> Iterator[Finding]:
     for campaign in campaigns():
         yield sequences(campaign)
         yield clock(campaign)
-        if campaign.checkup is not None:
-            yield from campaign.checkup(sample)
+        if campaign.checkup:
+            yield from import_string(campaign.checkup)(sample)
 
 
 def versions() -> Finding:

@@ -1,9 +1,6 @@
 """The campaigns' own description of themselves, so that shared code need not import any of them."""
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-
-from tom_desc.findings import Finding
 
 
 @dataclass(frozen=True)
@@ -21,7 +18,8 @@ class CampaignInfo:
     cut_views
         View definitions, by public table name, of what users see only up to the clock or after the end.
     checkup
-        The campaign's own findings for ``manage.py doctor``; wants how many objects to take as a sample.
+        Where the campaign's own findings for ``manage.py doctor`` are: the dotted name of a function of how
+        many objects to take as a sample, which yields them.
     """
 
     name: str
@@ -30,7 +28,7 @@ class CampaignInfo:
     latest_sent: str
     open_tables: tuple[str, ...] = ()
     cut_views: dict[str, str] = field(default_factory=dict)
-    checkup: Callable[[int], Iterable[Finding]] | None = None
+    checkup: str = ""
 
 
 _campaigns: dict[str, CampaignInfo] = {}
