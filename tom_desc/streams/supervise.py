@@ -55,7 +55,11 @@ class Beat:
 
 
 class Heart:
-    """A child's end of the pipe: tells the parent that it lives, and the child when the parent does not."""
+    """A child's end of the pipe: tells the parent that it lives, and the child when the parent does not.
+
+    A child that is alone then has ``STOP_SECONDS`` to leave: nobody is there any more who would kill one that
+    hangs.
+    """
 
     def __init__(self, pipe: "Connection[Beat, Beat]") -> None:
         self.pipe = pipe
@@ -71,6 +75,8 @@ class Heart:
         try:
             self.pipe.send(Beat(self.counts, rewind))
         except OSError:
+            if not self.is_alone:
+                signal.alarm(STOP_SECONDS)
             self.is_alone = True
         self.counts, self.beaten = Counts(), time.monotonic()
 
@@ -81,16 +87,9 @@ def poll(broker: Broker, decode: Decode, rewind: bool, pipe: "Connection[Beat, B
         # Not django.setup(): polling needs no app, and to load them takes as long as all the rest of a start.
         configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
         heart = Heart(pipe)
-
-        def is_over() -> bool:
-            if heart.is_alone:
-                # Nobody is there any more who would kill a process that hangs while it leaves.
-                signal.alarm(STOP_SECONDS)
-            return stopping() or heart.is_alone
-
         poller = Poller(broker, decode, now=partial(datetime.now, UTC), rewind=rewind)
         poller.run(
-            stopping=is_over,
+            stopping=lambda: stopping() or heart.is_alone,
             on_poll=lambda counts: heart.beat(counts, rewind=poller.rewind),
         )
         log.info("%s: stopped", broker.name)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import pytest
 from tests.kafkalog import KafkaLog, topic_name
 from tests.localtom import CHECKOUT
 from tests.tom_desc.streams.pollers import SECONDS, heard, rows, said, texts
+from tom_desc.streams import supervise as supervise_module
 from tom_desc.streams.brokers import Broker
 from tom_desc.streams.consume import Counts
 from tom_desc.streams.supervise import SPAWN, Beat, Child, Heart, asked_to_stop, stop, supervise
@@ -225,6 +227,28 @@ def test_a_heart_knows_when_nobody_listens() -> None:
     ours.close()
     heart.beat(Counts(), rewind=False)
     assert heart.is_alone
+    # It also takes the alarm away.
+    assert signal.alarm(0)
+
+
+def leave_slowly(pipe: "Connection[Beat, Beat]") -> None:
+    supervise_module.STOP_SECONDS = 1
+    heart = Heart(pipe)
+    while not heart.is_alone:
+        heart.beaten = 0.0
+        heart.beat(Counts(), rewind=False)
+    time.sleep(10 * SECONDS)
+
+
+def test_a_child_that_hangs_while_it_leaves_a_dead_parent_ends() -> None:
+    ours, theirs = SPAWN.Pipe(duplex=False)
+    process = SPAWN.Process(target=leave_slowly, args=(theirs,))
+    process.start()
+    theirs.close()
+    assert ours.recv() == Beat(Counts(), False)
+    ours.close()
+    process.join(SECONDS)
+    assert process.exitcode == -signal.SIGALRM
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
