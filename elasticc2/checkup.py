@@ -150,7 +150,7 @@ def encoded(sample: int) -> Finding:
             stored = read_kept(cursor, held)
             looked_at += len(held)
             kept += len(stored)
-            wrong += sum(of_rows[objectid] != encoded for objectid, encoded in stored.items())
+            wrong += sum(of_rows[objectid] != found for objectid, found in stored.items())
         transaction.set_rollback(True)
     label = "objects kept encoded"
     if wrong:
