@@ -49,3 +49,11 @@ def secret(name: str) -> str:
     if not lines or not lines[0].strip():
         raise ImproperlyConfigured(f"the secret file {path} (SECRETS_DIR) is empty")
     return lines[0].strip()
+
+
+def database_password() -> str:
+    """``DB_PASS``, else the secret ``postgres_password``, else none: a server may trust us without."""
+    if given := text("DB_PASS", ""):
+        return given
+    is_there = (Path(text("SECRETS_DIR", "/secrets")) / "postgres_password").exists()
+    return secret("postgres_password") if is_there else ""

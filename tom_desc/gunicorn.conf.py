@@ -44,7 +44,7 @@ def max_connections() -> int:
     connection = psycopg2.connect(
         dbname=env.text("DB_NAME", "tom_desc"),
         user=env.text("DB_USER", "postgres"),
-        password=env.text("DB_PASS", ""),
+        password=env.database_password(),
         host=env.text("DB_HOST", "tom-desc-postgis"),
         port=env.text("DB_PORT", "5432"),
     )

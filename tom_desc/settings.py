@@ -81,7 +81,7 @@ DATABASES = {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": env.text("DB_NAME", "tom_desc"),
         "USER": env.text("DB_USER", "postgres"),
-        "PASSWORD": env.text("DB_PASS", ""),
+        "PASSWORD": env.database_password(),
         "HOST": env.text("DB_HOST", "tom-desc-postgis"),
         "PORT": env.text("DB_PORT", "5432"),
         "OPTIONS": {"options": f"{PLANNER} {env.text('PGOPTIONS', '')}"},

@@ -41,3 +41,19 @@ def test_a_missing_or_empty_secret_is_a_refusal(
         (tmp_path / "key").write_text(content)
     with pytest.raises(ImproperlyConfigured, match="SECRETS_DIR"):
         env.secret("key")
+
+
+@pytest.mark.parametrize(
+    ("variable", "file", "password"),
+    [("given", "kept\n", "given"), (None, "kept\n", "kept"), (None, None, ""), ("", "kept\n", "kept")],
+)
+def test_the_databases_password_is_the_variable_else_a_secret(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str | None, file: str | None, password: str
+) -> None:
+    monkeypatch.setenv("SECRETS_DIR", str(tmp_path))
+    monkeypatch.delenv("DB_PASS", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("DB_PASS", variable)
+    if file is not None:
+        (tmp_path / "postgres_password").write_text(file)
+    assert env.database_password() == password
