@@ -110,6 +110,7 @@ def database(migrated_database: str):
     drop_database(name)
 
 
+@pytest.mark.full
 def test_the_superuser_of_the_environment_is_made_once(database: str) -> None:
     before = superusers(database)
     for _ in range(2):
@@ -118,6 +119,7 @@ def test_the_superuser_of_the_environment_is_made_once(database: str) -> None:
     assert sorted(superusers(database)) == sorted([*before, ("ann", "ann@localhost")])
 
 
+@pytest.mark.full
 def test_without_a_password_there_is_no_superuser(database: str) -> None:
     before = superusers(database)
     done = prepare(database, username="ann", password="", email="ann@localhost")
@@ -126,11 +128,15 @@ def test_without_a_password_there_is_no_superuser(database: str) -> None:
     assert superusers(database) == before
 
 
+@pytest.mark.full
 def test_a_superuser_that_cannot_be_made_is_a_failure(database: str) -> None:
     done = prepare(database, username="", password="a word", email="ann@localhost")
     assert done.returncode == 1
     assert "Username" in done.stderr
 
 
+@pytest.mark.full
 def test_a_failed_step_is_a_failure(database: str) -> None:
-    assert prepare(database, "--no-such-option").returncode != 0
+    done = prepare(database, "--no-such-option", username="ann", password="a word", email="ann@localhost")
+    assert done.returncode == 2
+    assert "ann" not in dict(superusers(database))
