@@ -72,6 +72,8 @@ def test_libpq_reads_the_password_file(tmp_path: Path) -> None:
     )
     settings = {
         "DJANGO_SETTINGS_MODULE": "tom_desc.settings",
+        # Which is always there.
+        "DB_NAME": "postgres",
         "DB_PASS": "",
         "PGPASSFILE": str(tmp_path / "pgpass"),
     }
