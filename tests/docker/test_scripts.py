@@ -62,9 +62,12 @@ def test_libpq_reads_the_password_file(tmp_path: Path) -> None:
     """As in the containers: DB_PASS is empty, PGPASSFILE says where the password is."""
     made = make_secrets(tmp_path)
     assert made["pgpass"] == f"*:*:*:postgres:{made['postgres_password']}\n"
-    (tmp_path / "pgpass").chmod(0o600)
-    (tmp_path / "pgpass").write_text(f"*:*:*:{os.environ['DB_USER']}:{os.environ['DB_PASS']}\n")
-    (tmp_path / "pgpass").chmod(0o400)
+    if not os.environ["DB_PASS"]:
+        pytest.skip("nothing to take into the file: here libpq reads one already")
+    pgpass = tmp_path / "pgpass"
+    pgpass.chmod(0o600)
+    pgpass.write_text(f"*:*:*:{os.environ['DB_USER']}:{os.environ['DB_PASS']}\n")
+    pgpass.chmod(0o400)
     program = (
         "import django; django.setup()\n"
         "from django.db import connection\n"
@@ -75,7 +78,7 @@ def test_libpq_reads_the_password_file(tmp_path: Path) -> None:
         # Which is always there.
         "DB_NAME": "postgres",
         "DB_PASS": "",
-        "PGPASSFILE": str(tmp_path / "pgpass"),
+        "PGPASSFILE": str(pgpass),
     }
     environment = {name: value for name, value in os.environ.items() if name != "PGPASSWORD"}
     subprocess.run([sys.executable, "-c", program], env={**environment, **settings}, cwd=CHECKOUT, check=True)

@@ -149,7 +149,7 @@ def test_a_second_reveal_at_the_same_time_refuses() -> None:
 def psycopg2_dsn() -> str:
     parameters = connection.get_connection_params()
     names = ("dbname", "host", "port", "user", "password")
-    return " ".join(f"{name}='{parameters[name]}'" for name in names)
+    return " ".join(f"{name}='{parameters.get(name, '')}'" for name in names)
 
 
 def snapshot() -> list[list[tuple[object, ...]]]:

@@ -114,7 +114,7 @@ def beside(database: str) -> Iterator[Callable[[str], list[tuple[Any, ...]]]]:
     """Asks the database by a connection that is nobody else's."""
     parameters = connection.get_connection_params()
     names = ("host", "port", "user", "password")
-    other = psycopg2.connect(dbname=database, **{name: parameters[name] for name in names})
+    other = psycopg2.connect(dbname=database, **{name: parameters.get(name) for name in names})
     other.autocommit = True
 
     def ask(query: str) -> list[tuple[Any, ...]]:
