@@ -37,6 +37,8 @@ ORDER BY random() LIMIT %(sample)s"""
 PPDB_SAMPLE = """
 SELECT diaobject_id FROM elasticc2_ppdbdiaobject TABLESAMPLE BERNOULLI (%(percent)s)
 ORDER BY random() LIMIT %(sample)s"""
+# Of fewer rows all are looked through: an estimate of how many there are can be quite wrong.
+DRAWN_WHOLE = 100_000
 # Whoever writes messages or photometry while they are compared waits that long, and so do we for them.
 LOCKS = f"""
 SET LOCAL lock_timeout = '10s';
@@ -181,5 +183,6 @@ def take_sample(cursor: Any, sample: int) -> int:
 
 def share(table: str, sample: int) -> dict[str, float]:
     """How much of a table to draw a sample from: rather too much, since a share is drawn only about."""
-    percent = min(100.0, 100 * (2 * sample + 1000) / max(estimate(table, "true"), 1))
+    rows = estimate(table, "true")
+    percent = min(100.0, 100 * (2 * sample + 1000) / rows) if rows > DRAWN_WHOLE else 100.0
     return {"percent": percent, "sample": sample}
