@@ -118,7 +118,7 @@ def test_the_keys_of_the_secret_are_those_that_are_read() -> None:
 
 
 def test_images_are_ours() -> None:
-    ours = {f"tom-{name}" for name in ("server", "postgres", "kafka", "mongodb", "cassandra")}
+    ours = {"tom-server", "tom-postgres", "kafka", "tom-mongodb", "tom-cassandra"}
     assert {image_name(pod) for pod in PODS} == ours
     assert {pod.image.rpartition("/")[0] for pod in PODS} == {"ghcr.io/lsstdesc/tom_desc"}
     assert {pod.name: image_name(pod) for pod in PODS} == {
