@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ MANIFEST, DATA = "manifest.json", "postgres"
 MAINTENANCE = "postgres"
 # What pg_dump and pg_restore say, with --verbose, of that which takes them long.
 STEPS = ("dumping contents of table", "processing data for table", "creating INDEX", "creating FK CONSTRAINT")
+LINES_OF_A_FAILURE = 20
 
 TABLES = """
 SELECT quote_ident(nspname) || '.' || quote_ident(relname)
@@ -226,16 +228,16 @@ def run(program: str, *arguments: str, say: Say) -> None:
         )
     except FileNotFoundError as error:
         raise BackupError(f"{program} is not there; it is part of Debian's postgresql-client") from error
-    errors: list[str] = []
+    # Its workers may write into each other's lines: what went wrong is somewhere in the last ones.
+    last: deque[str] = deque(maxlen=LINES_OF_A_FAILURE)
     with process:
         assert process.stderr is not None
         for line in process.stderr:
-            if " error: " in line:
-                errors.append(line.strip())
+            last.append(line)
             if any(step in line for step in STEPS):
                 say(line.strip())
     if process.returncode:
-        raise BackupError("; ".join(errors) or f"{program} ended with {process.returncode}")
+        raise BackupError(f"{program} failed, and said at last:\n{''.join(last).strip()}")
 
 
 def environment() -> dict[str, str]:
