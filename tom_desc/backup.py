@@ -8,12 +8,13 @@ import json
 import os
 import shutil
 import subprocess
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 from uuid import uuid4
 
@@ -21,12 +22,11 @@ import psycopg2
 from django.db import connection
 from psycopg2 import sql
 
+from tom_desc.progress import SECONDS_BETWEEN_LINES
+
 MANIFEST, DATA = "manifest.json", "postgres"
 # The database that is always there, from which others are made.
 MAINTENANCE = "postgres"
-# What pg_dump and pg_restore say, with --verbose, of that which takes them long.
-STEPS = ("dumping contents of table", "processing data for table", "creating INDEX", "creating FK CONSTRAINT")
-LINES_OF_A_FAILURE = 20
 
 TABLES = """
 SELECT quote_ident(nspname) || '.' || quote_ident(relname)
@@ -35,7 +35,7 @@ WHERE relkind IN ('r', 'p') AND NOT relispartition AND relpersistence <> 't'
   AND nspname NOT IN ('pg_catalog', 'information_schema') AND nspname NOT LIKE 'pg\\_toast%'
 ORDER BY 1"""
 
-# Said now and then: what is done.
+# Takes a line now and then: how far it is.
 Say = Callable[[str], None]
 Counts = dict[str, int]
 
@@ -118,7 +118,8 @@ def write_backup(directory: Path, *, jobs: int, say: Say) -> Manifest:
         cursor.execute("SELECT pg_export_snapshot(), now(), current_setting('server_version_num')::int")
         snapshot, made, version = cursor.fetchone()
         where = ("--format=directory", f"--file={directory / DATA}", f"--jobs={jobs}")
-        run("pg_dump", *where, f"--snapshot={snapshot}", database, say=say)
+        so_far = partial(written, directory)
+        run("pg_dump", *where, f"--snapshot={snapshot}", database, say=say, so_far=so_far)
         return Manifest(database, made.astimezone(UTC), version, count_rows(cursor))
 
 
@@ -136,7 +137,8 @@ def restore(directory: Path, *, into: str, jobs: int, say: Say) -> Manifest:
     manifest = Manifest.read(directory)
     with made_or_empty(into):
         what = ("--no-owner", "--no-privileges", "--exit-on-error", f"--jobs={jobs}")
-        run("pg_restore", *what, f"--dbname={into}", str(directory / DATA), say=say)
+        so_far = partial(restored, into)
+        run("pg_restore", *what, f"--dbname={into}", str(directory / DATA), say=say, so_far=so_far)
         with connected(into) as cursor:
             cursor.execute("ANALYZE")
             compare(manifest.rows, count_rows(cursor))
@@ -220,29 +222,49 @@ def connected(database: str) -> Iterator[Any]:
         opened.close()
 
 
-def run(program: str, *arguments: str, say: Say) -> None:
-    """Run one of PostgreSQL's programs on the TOM's server, telling its steps; BackupError where it fails."""
+def run(program: str, *arguments: str, say: Say, so_far: Callable[[], str]) -> None:
+    """Run one of PostgreSQL's programs on the TOM's server, saying now and then how far it is.
+
+    Raises
+    ------
+    BackupError
+        With what the program said, where it fails.
+    """
+    with TemporaryFile("w+") as said:
+        try:
+            process = subprocess.Popen([program, *arguments], env=environment(), stderr=said)
+        except FileNotFoundError as error:
+            raise BackupError(f"{program} is not there; it is part of Debian's postgresql-client") from error
+        with process:
+            while not ended(process, SECONDS_BETWEEN_LINES):
+                say(so_far())
+        if process.returncode:
+            said.seek(0)
+            raise BackupError(f"{program} failed: {said.read().strip()}")
+
+
+def ended(process: "subprocess.Popen[bytes]", seconds: float) -> bool:
+    """Whether a process ends within so many seconds."""
     try:
-        process = subprocess.Popen(
-            [program, "--verbose", *arguments], env=environment(), stderr=subprocess.PIPE, text=True
-        )
-    except FileNotFoundError as error:
-        raise BackupError(f"{program} is not there; it is part of Debian's postgresql-client") from error
-    # Its workers may write into each other's lines: what went wrong is somewhere in the last ones.
-    last: deque[str] = deque(maxlen=LINES_OF_A_FAILURE)
-    with process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            last.append(line)
-            if any(step in line for step in STEPS):
-                say(line.strip())
-    if process.returncode:
-        raise BackupError(f"{program} failed, and said at last:\n{''.join(last).strip()}")
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def written(directory: Path) -> str:
+    size = sum(path.stat().st_size for path in directory.rglob("*"))
+    return f"{size / 1e6:,.0f} MB are written"
+
+
+def restored(database: str) -> str:
+    with connected(database) as cursor:
+        cursor.execute("SELECT pg_database_size(current_database())")
+        return f"{cursor.fetchone()[0] / 1e6:,.0f} MB are restored"
 
 
 def environment() -> dict[str, str]:
     """How libpq's programs find the TOM's server."""
     parameters = connection.settings_dict
     server = {f"PG{name}": str(parameters[name]) for name in ("HOST", "PORT", "USER", "PASSWORD")}
-    # What they say is looked at, and so in English.
-    return os.environ | server | {"LC_ALL": "C"}
+    return os.environ | server

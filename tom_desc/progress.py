@@ -22,17 +22,3 @@ def progress(items: Iterable[T], *, total: int, what: str, stream: TextIO) -> It
             said = time.monotonic()
             stream.write(f"{what}: {count} of {total}\n")
             stream.flush()
-
-
-class Teller:
-    """Tells what is being done: each step on a terminal, one now and then elsewhere."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self.stream = stream
-        self.said = time.monotonic()
-
-    def __call__(self, step: str) -> None:
-        if self.stream.isatty() or time.monotonic() - self.said > SECONDS_BETWEEN_LINES:
-            self.said = time.monotonic()
-            self.stream.write(f"{step}\n")
-            self.stream.flush()

@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import create_database, drop_database
 from tests.localtom import LocalTom, database_name, manage
+from tom_desc.backup import BackupError, run
 from tom_desc.snana.simulate import simulate_survey
 
 pytestmark = pytest.mark.full
@@ -160,3 +161,12 @@ def test_nothing_can_be_lost_that_is_written_meanwhile(filled: LocalTom, tmp_pat
         cursor.execute("DELETE FROM elasticc2_brokernews")
         filled.manage("backup", tmp_path / "sunday")
     other.close()
+
+
+def test_long_work_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tom_desc.backup.SECONDS_BETWEEN_LINES", 0.05)
+    said: list[str] = []
+    run("sleep", "0.3", say=said.append, so_far=lambda: "some")
+    assert set(said) == {"some"}
+    with pytest.raises(BackupError, match=r"sleep failed: .*invalid"):
+        run("sleep", "long", say=said.append, so_far=lambda: "some")

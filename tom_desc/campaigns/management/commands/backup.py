@@ -1,13 +1,11 @@
 """Back up the TOM's database."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tom_desc.backup import BackupError, back_up, verify
-from tom_desc.progress import Teller
 
 
 class Command(BaseCommand):
@@ -26,11 +24,10 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        tell = Teller(sys.stderr)
         try:
-            manifest = back_up(options["directory"], jobs=options["jobs"], say=tell)
+            manifest = back_up(options["directory"], jobs=options["jobs"], say=self.stderr.write)
             if options["verify"]:
-                verify(options["directory"], jobs=options["jobs"], say=tell)
+                verify(options["directory"], jobs=options["jobs"], say=self.stderr.write)
         except BackupError as error:
             raise CommandError(str(error)) from error
         verified = " and could be restored" if options["verify"] else ""

@@ -1,6 +1,5 @@
 """Restore a backup."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,6 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
 from tom_desc.backup import BackupError, restore
-from tom_desc.progress import Teller
 
 
 class Command(BaseCommand):
@@ -28,7 +26,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         into = options["into"] or str(connection.settings_dict["NAME"])
         try:
-            manifest = restore(options["directory"], into=into, jobs=options["jobs"], say=Teller(sys.stderr))
+            manifest = restore(options["directory"], into=into, jobs=options["jobs"], say=self.stderr.write)
         except BackupError as error:
             raise CommandError(str(error)) from error
         connection.close()
