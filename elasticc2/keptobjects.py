@@ -52,7 +52,7 @@ def read_kept(cursor: Any, objectids: Sequence[int]) -> dict[int, EncodedObject]
     """Those of the objects that are kept, by id, with everything that the PPDB has of them."""
     query = READ.format(ids=f"'{bulkcopy.as_bigints(objectids)}'::bigint[]")
     fields = bulkcopy.read_fields(cursor, query, columns=len(COLUMNS))
-    return dict(from_fields(*map(bytes, row)) for row in zip(*fields, strict=True))
+    return dict(from_fields(*row) for row in zip(*fields, strict=True))
 
 
 def from_fields(

@@ -173,7 +173,7 @@ def piece(
     )
 
 
-def best_spectra(ids: list[int], fields: Sequence[memoryview | None], until: Callable[[], float]) -> Spectra:
+def best_spectra(ids: list[int], fields: Sequence[bytes | None], until: Callable[[], float]) -> Spectra:
     """What the latest spectrum says; one without redshift or class leaves it to those before."""
     reported = {objectid: field for objectid, field in zip(ids, fields, strict=True) if field is not None}
     until_mjd = until() if reported else 0.0
@@ -198,7 +198,7 @@ def floats(fields: Sequence[Buffer | None]) -> NDArray[np.float32]:
 
 
 def photometry(
-    cursor: Any, ids: NDArray[np.int64], packed: Sequence[memoryview | None]
+    cursor: Any, ids: NDArray[np.int64], packed: Sequence[bytes | None]
 ) -> tuple[Photometry, NDArray[np.int64]]:
     """All points of the objects, and how many each has; from the rows of those that are not packed."""
     points = unpacked([field for field in packed if field is not None])
@@ -214,7 +214,7 @@ def photometry(
     return points.take(in_order), np.diff(ends, prepend=0)
 
 
-def unpacked(light_curves: Sequence[memoryview]) -> Photometry:
+def unpacked(light_curves: Sequence[bytes]) -> Photometry:
     """The points of packed light curves, one after the other."""
     columns = {}
     counts = [len(packed) // BYTES_A_POINT for packed in light_curves]
