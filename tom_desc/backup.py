@@ -119,7 +119,7 @@ def write_backup(directory: Path, *, jobs: int, say: Say) -> Manifest:
         snapshot, made, version = cursor.fetchone()
         where = ("--format=directory", f"--file={directory / DATA}", f"--jobs={jobs}")
         so_far = partial(written, directory)
-        run("pg_dump", *where, f"--snapshot={snapshot}", database, say=say, so_far=so_far)
+        run("pg_dump", "--no-password", *where, f"--snapshot={snapshot}", database, say=say, so_far=so_far)
         return Manifest(database, made.astimezone(UTC), version, count_rows(cursor))
 
 
@@ -138,7 +138,15 @@ def restore(directory: Path, *, into: str, jobs: int, say: Say) -> Manifest:
     with made_or_empty(into):
         what = ("--no-owner", "--no-privileges", "--exit-on-error", f"--jobs={jobs}")
         so_far = partial(restored, into)
-        run("pg_restore", *what, f"--dbname={into}", str(directory / DATA), say=say, so_far=so_far)
+        run(
+            "pg_restore",
+            "--no-password",
+            *what,
+            f"--dbname={into}",
+            str(directory / DATA),
+            say=say,
+            so_far=so_far,
+        )
         with connected(into) as cursor:
             cursor.execute("ANALYZE")
             compare(manifest.rows, count_rows(cursor))
